@@ -1,0 +1,147 @@
+//! Every bound in meridian, with its reason.
+//!
+//! A loop, a buffer, a queue or a recursion that an outsider can feed has its constant here, so that one page answers
+//! "how much can this cost us?". Nothing else in the crate is above this module.
+
+/// Longest name in wire format, in octets (RFC 1035 §2.3.4).
+pub const NAME_OCTETS: usize = 255;
+
+/// Longest label, in octets (RFC 1035 §2.3.4).
+pub const LABEL_OCTETS: usize = 63;
+
+/// Most labels a 255-octet name can have, the root not counted: 127 labels of one octet and its length.
+pub const NAME_LABELS: usize = 127;
+
+/// Fixed size of a DNS header (RFC 1035 §4.1.1).
+pub const HEADER_OCTETS: usize = 12;
+
+/// Largest UDP answer: no fragment on any path with an MTU of 1280 (RFC 9715 §3.2).
+pub const UDP_ANSWER_OCTETS: usize = 1232;
+
+/// Largest UDP answer to a client without EDNS (RFC 1035 §4.2.1).
+pub const PLAIN_ANSWER_OCTETS: usize = 512;
+
+/// Largest UDP query we read. A query is one name and some options; 4 KiB is what every resolver stays far below.
+pub const UDP_QUERY_OCTETS: usize = 4096;
+
+/// Largest message on a stream (RFC 1035 §4.2.2: a two-octet length).
+pub const STREAM_MESSAGE_OCTETS: usize = 65_535;
+
+/// Datagrams taken by one `recvmmsg`. Measured: 16, 64 and 256 cost the same within 1 %; 64 keeps the arena at 512 KiB.
+pub const UDP_BATCH: usize = 64;
+
+/// CNAMEs followed in one answer. NSD stops at 18 since its 2026 fix; a resolver follows the rest itself.
+pub const CNAME_CHAIN: usize = 16;
+
+/// EDNS options looked at in one query; a query with more is malformed for us (BIND CVE-2018-5744 was one repeated option).
+pub const EDNS_OPTIONS: usize = 32;
+
+/// Labels remembered for compression in one answer: keeps the search linear in the answer (RUSTSEC-2026-0119).
+pub const COMPRESSION_TARGETS: usize = 32;
+
+/// Names that may receive additional address records in one answer (BIND CVE-2024-11187).
+pub const ADDITIONAL_NAMES: usize = 13;
+
+/// Endpoints of one pool and one type handed out at once (Route 53 rule 41: multivalue gives at most 8).
+pub const ANSWER_ENDPOINTS: usize = 8;
+
+/// Endpoints in one pool (Route 53 rule 7: 400 values per record). Selection keeps them in a 512-bit set.
+pub const POOL_ENDPOINTS: usize = 400;
+
+/// Targets of one policy (Route 53 rule 7: 100 records per set). Selection keeps them in a 128-bit set.
+pub const POLICY_TARGETS: usize = 100;
+
+/// How deep policies may nest. Selection recurses, so this is also its stack.
+pub const POLICY_DEPTH: usize = 16;
+
+/// Targets visited in the worst case by one selection, over the whole tree with shared branches counted each time.
+pub const POLICY_VISITS: usize = 4096;
+
+/// Size of one zone file in TOML, in octets. A million names need about 60 MB.
+pub const ZONE_FILE_OCTETS: usize = 256 << 20;
+
+/// Errors printed per file: the first ones are what the author needs.
+pub const ERRORS_PER_FILE: usize = 50;
+
+/// TCP connections at once. Each costs at most one read buffer and one answer.
+pub const TCP_CONNECTIONS: usize = 1024;
+
+/// Seconds a TCP connection may stay idle (RFC 7766 §6.2.3 asks for seconds, Knot uses 10).
+pub const TCP_IDLE_SECONDS: u64 = 10;
+
+/// Seconds a client may take to send one message or to read one answer.
+pub const TCP_MESSAGE_SECONDS: u64 = 5;
+
+/// Largest number of consecutive results a threshold may ask for (Route 53 rule 59: 1 to 10).
+pub const CHECK_THRESHOLD: u8 = 10;
+
+/// Longest path of an HTTP check, in octets (Route 53's `ResourcePath`): one request line stays far below one segment.
+pub const CHECK_PATH_OCTETS: usize = 255;
+
+/// Longest host of an HTTP check, in octets: a name of 255 octets on the wire has at most 253 when it is written.
+pub const CHECK_HOST_OCTETS: usize = 253;
+
+/// Octets of one probe reply that are read, headers included: enough for Route 53's 5120-octet body search, with room.
+pub const PROBE_REPLY_OCTETS: usize = 64 << 10;
+
+/// Probes under way at once.
+pub const PROBES_IN_FLIGHT: usize = 4096;
+
+/// Seconds that start-up waits for the first round of probes before it serves what it knows.
+pub const FIRST_ROUND_SECONDS: u64 = 3;
+
+/// Octets of one HTTP reply's status line and header fields (Route 53 rule 64: more than 16 KiB is a failure).
+pub const PROBE_HEADER_OCTETS: usize = 16 << 10;
+
+/// Header fields of one HTTP reply. A slot of the parser costs 32 octets; real replies have about 20 fields, 256 is 8 KiB.
+pub const PROBE_HEADER_FIELDS: usize = 256;
+
+/// Name look-ups of the prober under way at once. Each holds a thread of tokio's blocking pool (512 by default) until the
+/// system's resolver gives up, which can be long after the probe's own timeout.
+pub const PROBE_LOOKUPS: usize = 64;
+
+/// Characters of a library's error text kept with an observation: one line of a log, and a bound on what a peer can cause.
+pub const PROBE_DETAIL_CHARACTERS: usize = 120;
+
+/// Seconds between two log lines about the same kind of error of our own side: with 10,000 targets a lost route would
+/// otherwise write 10,000 lines per interval.
+pub const OWN_ERROR_LOG_SECONDS: u64 = 10;
+
+/// Largest database file, in octets. City databases are of the order of 100 MB; the file is held once while it is read.
+pub const DATABASE_OCTETS: usize = 1 << 30;
+
+/// Networks taken from one database, both families together. City databases have some millions; 16 million cost at most
+/// 320 MB (twice that while they are read) and bound the time spent on a tree made to be walked for ever.
+pub const DATABASE_NETWORKS: usize = 1 << 24;
+
+/// Distinct records decoded from one database. City databases have some hundred thousand; `maxminddb` bounds the work
+/// on each (65,536 values).
+pub const DATABASE_RECORDS: usize = 1 << 21;
+
+/// Octets of one record's data in a zone file: what a message of 65,535 octets holds beside its header, a question and a
+/// record of the longest name, and OPT (RFC 1035 §4.2.2).
+pub const RDATA_OCTETS: usize = 64_000;
+
+/// Octets of all data of one RRset, ten octets of each record's header counted: a set is answered whole or not at all.
+pub const RRSET_OCTETS: usize = 64_000;
+
+/// Longest name of a check, a pool or a policy, in octets (Route 53 rule 6: set identifiers have 1 to 128 characters).
+pub const ENTRY_NAME_OCTETS: usize = 128;
+
+/// Checks, pools or policies of one zone, each: they are numbered with 16 bits.
+pub const ZONE_ENTRIES: usize = 65_535;
+
+/// Longest unknown word for which a suggestion is looked up: the search costs the product of both lengths.
+pub const SUGGESTION_OCTETS: usize = 64;
+
+/// Known words compared with an unknown one.
+pub const SUGGESTION_WORDS: usize = 2_000;
+
+/// Shortest and longest time between two probes of one check, in seconds.
+pub const CHECK_EVERY_SECONDS: (u64, u64) = (1, 3_600);
+
+/// Shortest timeout of a probe, in milliseconds: less is below the round trip to the next room.
+pub const CHECK_TIMEOUT_MS: u64 = 10;
+
+/// UDP workers that a settings file may ask for.
+pub const WORKERS: usize = 256;

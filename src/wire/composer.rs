@@ -1,0 +1,521 @@
+//! Writes a response into a fixed buffer: header, question, sections, OPT.
+//!
+//! Invariants: an RRset is in the message whole or not at all; the question is echoed octet for octet; room for the OPT
+//! record is set aside before anything else is written, so that it always fits; compression pointers lead backwards only,
+//! and the search for them is bounded by [`COMPRESSION_TARGETS`].
+
+use super::records::{QUESTION_POINTER, RECORD_PREFIX, Records, compressible_names};
+use super::subnet::ClientSubnet;
+use super::types::{ExtendedError, Rcode, RecordType, Ttl};
+use crate::limits::{COMPRESSION_TARGETS, HEADER_OCTETS, NAME_LABELS};
+
+/// The records did not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// Whose record is written.
+#[derive(Clone, Copy, Debug)]
+pub enum Owner<'a> {
+    /// The name of the question.
+    Question,
+    /// A name that stands in the message already, at this offset.
+    At(u16),
+    /// A name in uncompressed wire format.
+    Name(&'a [u8]),
+}
+
+/// The three sections after the question, in the order they are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    Answer,
+    Authority,
+    Additional,
+}
+
+/// The OPT record of a response (RFC 6891 §6.1.1).
+#[derive(Clone, Copy, Debug)]
+pub struct OptRecord<'a> {
+    /// Largest UDP query that this server takes.
+    pub payload: u16,
+    /// The DO bit of the query, given back (RFC 3225 §3).
+    pub wants_dnssec: bool,
+    /// The client subnet of the query, and the scope of this answer (RFC 7871 §7.2.1).
+    pub subnet: Option<(ClientSubnet, u8)>,
+    /// Why the answer is not what was hoped for (RFC 8914), with a text for people.
+    pub error: Option<(ExtendedError, &'a str)>,
+}
+
+const OPT_PREFIX: usize = 11;
+const OPTION_CLIENT_SUBNET: u16 = 8;
+const OPTION_EXTENDED_ERROR: u16 = 15;
+const FLAG_TRUNCATED: u16 = 0x0200;
+/// Pointers have 14 bits (RFC 1035 §4.1.4).
+const POINTER_LIMIT: usize = 0x4000;
+
+impl OptRecord<'_> {
+    /// Octets that the record will take.
+    fn octets(&self) -> usize {
+        let subnet = self.subnet.map_or(0, |(subnet, _)| subnet.octets().len().saturating_add(8));
+        let error = self.error.map_or(0, |(_, text)| text.len().saturating_add(6));
+        OPT_PREFIX.saturating_add(subnet).saturating_add(error)
+    }
+}
+
+/// A response under way.
+#[derive(Debug)]
+pub struct Composer<'a> {
+    buffer: &'a mut [u8],
+    length: usize,
+    /// Octets that the sections may fill; the OPT record lies beyond.
+    limit: usize,
+    counts: [u16; 3],
+    has_question: bool,
+    is_truncated: bool,
+    /// Offsets of labels that later names may point to. The question's are entered when the first name is compressed.
+    targets: [u16; COMPRESSION_TARGETS],
+    target_count: usize,
+}
+
+/// A state to return to when an RRset turns out not to fit.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    length: usize,
+    counts: [u16; 3],
+    target_count: usize,
+}
+
+impl<'a> Composer<'a> {
+    /// Begins a response of at most `limit` octets in `buffer` with the octets of the question, which may be none. `opt`
+    /// is only measured here, and written by [`Composer::finish`].
+    pub fn start(
+        buffer: &'a mut [u8],
+        limit: usize,
+        question: &[u8],
+        opt: Option<&OptRecord<'_>>,
+    ) -> Result<Self, Full> {
+        let reserved = opt.map_or(0, OptRecord::octets);
+        let limit = limit.min(buffer.len()).checked_sub(reserved).ok_or(Full)?;
+        let length = HEADER_OCTETS.saturating_add(question.len());
+        if length > limit {
+            return Err(Full);
+        }
+        buffer.get_mut(HEADER_OCTETS..length).ok_or(Full)?.copy_from_slice(question);
+        Ok(Self {
+            buffer,
+            length,
+            limit,
+            counts: [0; 3],
+            has_question: !question.is_empty(),
+            is_truncated: false,
+            targets: [0; COMPRESSION_TARGETS],
+            target_count: 0,
+        })
+    }
+
+    /// Where the message stands now.
+    pub fn mark(&self) -> Mark {
+        Mark { length: self.length, counts: self.counts, target_count: self.target_count }
+    }
+
+    /// Forgets all that was written since `mark`.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.length = mark.length;
+        self.counts = mark.counts;
+        self.target_count = mark.target_count;
+    }
+
+    /// Says that an RRset had to be left out (TC, RFC 2181 §9).
+    pub fn set_truncated(&mut self) {
+        self.is_truncated = true;
+    }
+
+    /// Writes a whole RRset or nothing. The records begin with the one numbered `turn` modulo their count, so that equal
+    /// records take turns at the front (Route 53 rule 9).
+    #[inline]
+    pub fn push_records(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        records: &Records<'_>,
+        turn: usize,
+    ) -> Result<(), Full> {
+        let is_plain = compressible_names(records.rtype).is_none();
+        if matches!(owner, Owner::Question) && is_plain && records.count == 1 {
+            self.put(records.octets)?;
+            return self.count(section, records.count);
+        }
+        let mark = self.mark();
+        let result = self.push_each(section, owner, records, turn);
+        if result.is_err() {
+            self.rewind(mark);
+        }
+        result
+    }
+
+    fn push_each(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        records: &Records<'_>,
+        turn: usize,
+    ) -> Result<(), Full> {
+        let first = turn.checked_rem(usize::from(records.count)).unwrap_or(0);
+        let mut owner = owner;
+        for record in records.split().skip(first).chain(records.split().take(first)) {
+            let start = self.length;
+            self.put_owner(owner)?;
+            // The first record's owner serves the rest.
+            if let Owner::Name(_) = owner
+                && start < POINTER_LIMIT
+            {
+                owner = Owner::At(u16::try_from(start).map_err(|_| Full)?);
+            }
+            self.put_rest_of_record(records.rtype, record)?;
+        }
+        self.count(section, records.count)
+    }
+
+    /// Writes one record, or nothing if it does not fit.
+    pub fn push_record(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        rtype: RecordType,
+        ttl: Ttl,
+        rdata: &[u8],
+    ) -> Result<(), Full> {
+        let length = u16::try_from(rdata.len()).map_err(|_| Full)?;
+        let mut fixed = [0u8; 10];
+        let parts = [
+            &rtype.0.to_be_bytes()[..],
+            &[0, 1],
+            &ttl.as_seconds().to_be_bytes(),
+            &length.to_be_bytes(),
+        ];
+        for (to, from) in fixed.iter_mut().zip(parts.into_iter().flatten()) {
+            *to = *from;
+        }
+        let mark = self.mark();
+        let result = self
+            .put_owner(owner)
+            .and_then(|()| self.put(&fixed))
+            .and_then(|()| self.put_rdata(rtype, rdata))
+            .and_then(|()| self.count(section, 1));
+        if result.is_err() {
+            self.rewind(mark);
+        }
+        result
+    }
+
+    /// Writes the OPT record and the header, and gives the length of the message.
+    pub fn finish(
+        mut self,
+        id: [u8; 2],
+        flags: u16,
+        rcode: Rcode,
+        opt: Option<&OptRecord<'_>>,
+    ) -> usize {
+        let has_question = u16::from(self.has_question);
+        let [high, low] = rcode.0.to_be_bytes();
+        let extended = (high << 4) | (low >> 4);
+        // The room was set aside, so that this can't fail; if it could, an answer without OPT would still be an answer.
+        let opt_count = u16::from(opt.is_some_and(|opt| self.put_opt(opt, extended).is_ok()));
+        let truncated = if self.is_truncated { FLAG_TRUNCATED } else { 0 };
+        let flags = flags | truncated | u16::from(low & 0x0f);
+        let [answers, authorities, additional] = self.counts;
+        let numbers =
+            [flags, has_question, answers, authorities, additional.saturating_add(opt_count)];
+        let octets = id.into_iter().chain(numbers.into_iter().flat_map(u16::to_be_bytes));
+        for (to, from) in self.buffer.iter_mut().zip(octets) {
+            *to = from;
+        }
+        self.length
+    }
+
+    fn written(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+
+    #[inline]
+    fn put(&mut self, octets: &[u8]) -> Result<(), Full> {
+        let end = self.length.saturating_add(octets.len());
+        if end > self.limit {
+            return Err(Full);
+        }
+        self.buffer.get_mut(self.length..end).ok_or(Full)?.copy_from_slice(octets);
+        self.length = end;
+        Ok(())
+    }
+
+    #[inline]
+    fn count(&mut self, section: Section, records: u16) -> Result<(), Full> {
+        let counter = match (section, &mut self.counts) {
+            (Section::Answer, [counter, _, _])
+            | (Section::Authority, [_, counter, _])
+            | (Section::Additional, [_, _, counter]) => counter,
+        };
+        *counter = counter.checked_add(records).ok_or(Full)?;
+        Ok(())
+    }
+
+    fn put_owner(&mut self, owner: Owner<'_>) -> Result<(), Full> {
+        match owner {
+            Owner::Question => self.put(&QUESTION_POINTER),
+            Owner::At(offset) => self.put(&(0xc000 | offset).to_be_bytes()),
+            Owner::Name(name) => self.put_name(name),
+        }
+    }
+
+    /// Writes what follows the owner of an encoded record, compressing the names of its RDATA where that is allowed.
+    fn put_rest_of_record(&mut self, rtype: RecordType, record: &[u8]) -> Result<(), Full> {
+        if compressible_names(rtype).is_none() {
+            return self.put(record.get(QUESTION_POINTER.len()..).ok_or(Full)?);
+        }
+        let (prefix, rdata) = record.split_at_checked(RECORD_PREFIX).ok_or(Full)?;
+        self.put(prefix.get(QUESTION_POINTER.len()..).ok_or(Full)?)?;
+        self.put_rdata(rtype, rdata)
+    }
+
+    /// Writes RDATA after a length that was written already, and corrects the length if names were compressed.
+    fn put_rdata(&mut self, rtype: RecordType, rdata: &[u8]) -> Result<(), Full> {
+        let Some((before, names)) = compressible_names(rtype) else {
+            return self.put(rdata);
+        };
+        let start = self.length;
+        let (fixed, mut rest) = rdata.split_at_checked(before).ok_or(Full)?;
+        self.put(fixed)?;
+        for _ in 0..names {
+            let name = super::reader::Reader::new(rest).question_name().map_err(|_| Full)?;
+            self.put_name(name)?;
+            rest = rest.get(name.len()..).ok_or(Full)?;
+        }
+        self.put(rest)?;
+        let length = u16::try_from(self.length.saturating_sub(start)).map_err(|_| Full)?;
+        let at = start.checked_sub(2).ok_or(Full)?;
+        self.buffer.get_mut(at..start).ok_or(Full)?.copy_from_slice(&length.to_be_bytes());
+        Ok(())
+    }
+
+    /// Writes a name, as far as possible as a pointer to one that stands in the message already.
+    fn put_name(&mut self, name: &[u8]) -> Result<(), Full> {
+        if self.target_count == 0 {
+            self.remember_labels(HEADER_OCTETS);
+        }
+        let start = self.length;
+        let mut rest = name;
+        while let Some((&length, after)) = rest.split_first() {
+            if length == 0 {
+                self.put(&[0])?;
+                break;
+            }
+            if let Some(target) = self.find_target(rest) {
+                self.put(&(0xc000 | target).to_be_bytes())?;
+                break;
+            }
+            let whole = usize::from(length).saturating_add(1);
+            self.put(rest.get(..whole).ok_or(Full)?)?;
+            rest = after.get(usize::from(length)..).ok_or(Full)?;
+        }
+        self.remember_labels(start);
+        Ok(())
+    }
+
+    /// Enters the labels of the name at `offset` as targets, up to the first pointer or the root.
+    fn remember_labels(&mut self, offset: usize) {
+        let mut at = offset;
+        while let Some(&length @ 1..=0x3f) = self.written().get(at)
+            && at < POINTER_LIMIT
+        {
+            let (Some(slot), Ok(target)) =
+                (self.targets.get_mut(self.target_count), u16::try_from(at))
+            else {
+                return;
+            };
+            *slot = target;
+            self.target_count = self.target_count.saturating_add(1);
+            at = at.saturating_add(usize::from(length)).saturating_add(1);
+        }
+    }
+
+    /// Where in the message this name stands, if it does.
+    fn find_target(&self, name: &[u8]) -> Option<u16> {
+        let targets = self.targets.get(..self.target_count)?;
+        targets.iter().copied().find(|&target| self.stands_at(usize::from(target), name))
+    }
+
+    /// Whether the name in the message at `at` is `name`, case ignored.
+    fn stands_at(&self, mut at: usize, mut name: &[u8]) -> bool {
+        let written = self.written();
+        for _ in 0..=NAME_LABELS {
+            let Some(&length) = written.get(at) else {
+                return false;
+            };
+            if length >= 0xc0 {
+                let Some(&low) = written.get(at.saturating_add(1)) else {
+                    return false;
+                };
+                at = usize::from(u16::from_be_bytes([length & 0x3f, low]));
+                continue;
+            }
+            let end = usize::from(length).saturating_add(1);
+            let (Some(ours), Some(theirs)) =
+                (written.get(at..at.saturating_add(end)), name.get(..end))
+            else {
+                return false;
+            };
+            if !ours.eq_ignore_ascii_case(theirs) {
+                return false;
+            }
+            if length == 0 {
+                return true;
+            }
+            at = at.saturating_add(end);
+            name = name.get(end..).unwrap_or_default();
+        }
+        false
+    }
+
+    fn put_opt(&mut self, opt: &OptRecord<'_>, extended: u8) -> Result<(), Full> {
+        self.limit = self.limit.saturating_add(opt.octets());
+        let flags: u16 = if opt.wants_dnssec { 0x8000 } else { 0 };
+        let options = u16::try_from(opt.octets().saturating_sub(OPT_PREFIX)).map_err(|_| Full)?;
+        self.put(&[0])?;
+        self.put(&RecordType::OPT.0.to_be_bytes())?;
+        self.put(&opt.payload.to_be_bytes())?;
+        self.put(&[extended, 0])?;
+        self.put(&flags.to_be_bytes())?;
+        self.put(&options.to_be_bytes())?;
+        if let Some((subnet, scope)) = opt.subnet {
+            self.put_subnet(&subnet, scope)?;
+        }
+        if let Some((code, text)) = opt.error {
+            let length = u16::try_from(text.len().saturating_add(2)).map_err(|_| Full)?;
+            self.put(&OPTION_EXTENDED_ERROR.to_be_bytes())?;
+            self.put(&length.to_be_bytes())?;
+            self.put(&code.0.to_be_bytes())?;
+            self.put(text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn put_subnet(&mut self, subnet: &ClientSubnet, scope: u8) -> Result<(), Full> {
+        let length = u16::try_from(subnet.octets().len().saturating_add(4)).map_err(|_| Full)?;
+        self.put(&OPTION_CLIENT_SUBNET.to_be_bytes())?;
+        self.put(&length.to_be_bytes())?;
+        self.put(&subnet.family().to_be_bytes())?;
+        self.put(&[subnet.source(), scope])?;
+        self.put(subnet.octets())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Name;
+
+    const QUESTION: &[u8] = b"\x03www\x07example\x03com\x00\x00\x01\x00\x01";
+
+    fn name(text: &str) -> Box<[u8]> {
+        Name::parse(text, &Name::root()).unwrap().as_wire().into()
+    }
+
+    fn encode(rtype: RecordType, rdata: &[Box<[u8]>]) -> Vec<u8> {
+        let mut octets = Vec::new();
+        Records::encode(rtype, Ttl::from_seconds(60).unwrap(), rdata, &mut octets).unwrap();
+        octets
+    }
+
+    fn compose(limit: usize, write: impl FnOnce(&mut Composer<'_>)) -> Vec<u8> {
+        let mut buffer = [0u8; 4096];
+        let mut composer = Composer::start(&mut buffer, limit, QUESTION, None).unwrap();
+        write(&mut composer);
+        let length = composer.finish([1, 2], 0x8400, Rcode::NOERROR, None);
+        buffer[..length].to_vec()
+    }
+
+    #[test]
+    fn names_are_compressed_against_the_question_and_each_other() {
+        let rdata = [name("ns1.example.com"), name("ns2.ns1.Example.com")];
+        let octets = encode(RecordType::NS, &rdata);
+        let records = Records { rtype: RecordType::NS, count: 2, octets: &octets };
+        let message = compose(512, |composer| {
+            composer.push_records(Section::Answer, Owner::Question, &records, 0).unwrap();
+        });
+        let answers = &message[HEADER_OCTETS + QUESTION.len()..];
+        assert_eq!(&answers[10..18], b"\x00\x06\x03ns1\xc0\x10");
+        assert_eq!(&answers[18 + 10..18 + 18], b"\x00\x06\x03ns2\xc0\x2d");
+        assert_eq!(answers.len(), 36);
+    }
+
+    #[test]
+    fn srv_targets_are_not_compressed() {
+        let rdata =
+            [[&[0u8, 1, 0, 2, 0, 3][..], &name("www.example.com")].concat().into_boxed_slice()];
+        let octets = encode(RecordType::SRV, &rdata);
+        let records = Records { rtype: RecordType::SRV, count: 1, octets: &octets };
+        let message = compose(512, |composer| {
+            composer.push_records(Section::Answer, Owner::Question, &records, 0).unwrap();
+        });
+        assert!(message.ends_with(&rdata[0]));
+    }
+
+    #[test]
+    fn a_set_that_does_not_fit_leaves_no_trace() {
+        let rdata: Vec<Box<[u8]>> = (0..10u8).map(|i| vec![10, 0, 0, i].into()).collect();
+        let octets = encode(RecordType::A, &rdata);
+        let records = Records { rtype: RecordType::A, count: 10, octets: &octets };
+        let message = compose(100, |composer| {
+            assert_eq!(
+                composer.push_records(Section::Answer, Owner::Question, &records, 0),
+                Err(Full)
+            );
+            composer.set_truncated();
+        });
+        assert_eq!(message.len(), HEADER_OCTETS + QUESTION.len());
+        assert_eq!(&message[2..8], &[0x86, 0, 0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn rule_9_records_take_turns_at_the_front() {
+        let rdata: Vec<Box<[u8]>> = (0..3u8).map(|i| vec![10, 0, 0, i].into()).collect();
+        let octets = encode(RecordType::A, &rdata);
+        let records = Records { rtype: RecordType::A, count: 3, octets: &octets };
+        let firsts: Vec<u8> = (0..3)
+            .map(|turn| {
+                let message = compose(512, |composer| {
+                    composer
+                        .push_records(Section::Answer, Owner::Question, &records, turn)
+                        .unwrap();
+                });
+                message[HEADER_OCTETS + QUESTION.len() + 15]
+            })
+            .collect();
+        assert_eq!(firsts, [0, 1, 2]);
+    }
+
+    #[test]
+    fn opt_always_fits() {
+        let subnet = ClientSubnet::from_prefix("192.0.2.0".parse().unwrap(), 24);
+        let opt = OptRecord {
+            payload: 1232,
+            wants_dnssec: true,
+            subnet: Some((subnet, 20)),
+            error: Some((ExtendedError::OTHER, "why")),
+        };
+        let mut buffer = [0u8; 512];
+        let rdata: Vec<Box<[u8]>> = (0..40u8).map(|i| vec![10, 0, 0, i].into()).collect();
+        let octets = encode(RecordType::A, &rdata[..29]);
+        let records = Records { rtype: RecordType::A, count: 28, octets: &octets };
+        let mut composer = Composer::start(&mut buffer, 512, QUESTION, Some(&opt)).unwrap();
+        assert_eq!(composer.push_records(Section::Answer, Owner::Question, &records, 0), Err(Full));
+        let length = composer.finish([0, 0], 0x8000, Rcode::BADVERS, Some(&opt));
+        let tail = &buffer[HEADER_OCTETS + QUESTION.len()..length];
+        let expected = [
+            &[0, 0, 41, 4, 208, 1, 0, 0x80, 0, 0, 20][..],
+            &[0, 8, 0, 7, 0, 1, 24, 20, 192, 0, 2],
+            &[0, 15, 0, 5, 0, 0, b'w', b'h', b'y'],
+        ]
+        .concat();
+        assert_eq!(tail, expected);
+    }
+}

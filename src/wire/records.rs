@@ -1,0 +1,91 @@
+//! RRsets in the form an answer needs them: encoded once at load, copied per query.
+//!
+//! Every record is stored with the owner `0xC00C`, a pointer to the question's name (RFC 1035 §4.1.4), because that is the
+//! owner in nearly every answer; the composer writes another owner where it must. Names in RDATA stay uncompressed here:
+//! what they may share with a message is only known then.
+
+use super::types::{RecordType, Ttl};
+
+/// The owner of most records of an answer: a pointer to the question, which follows the header.
+pub(super) const QUESTION_POINTER: [u8; 2] = [0xc0, 12];
+
+/// Octets of a record before its RDATA: pointer, type, class, TTL and length.
+pub(super) const RECORD_PREFIX: usize = 12;
+
+/// One RRset, encoded. Borrowed from the arena of all zones.
+#[derive(Clone, Copy, Debug)]
+pub struct Records<'a> {
+    pub rtype: RecordType,
+    /// How many records `octets` holds.
+    pub count: u16,
+    /// The records one after another, each with [`QUESTION_POINTER`] as its owner.
+    pub octets: &'a [u8],
+}
+
+impl<'a> Records<'a> {
+    /// Appends the records of one RRset to `octets`. Nothing if there are too many, or an RDATA is too long to be one.
+    pub fn encode(
+        rtype: RecordType,
+        ttl: Ttl,
+        rdata: &[Box<[u8]>],
+        octets: &mut Vec<u8>,
+    ) -> Option<u16> {
+        for data in rdata {
+            let length = u16::try_from(data.len()).ok()?;
+            octets.extend_from_slice(&QUESTION_POINTER);
+            octets.extend_from_slice(&rtype.0.to_be_bytes());
+            octets.extend_from_slice(&1u16.to_be_bytes());
+            octets.extend_from_slice(&ttl.as_seconds().to_be_bytes());
+            octets.extend_from_slice(&length.to_be_bytes());
+            octets.extend_from_slice(data);
+        }
+        u16::try_from(rdata.len()).ok()
+    }
+
+    /// The RDATA of each record.
+    pub fn rdata(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.split().filter_map(|record| record.get(RECORD_PREFIX..))
+    }
+
+    /// The records one by one, each with its owner pointer.
+    pub(super) fn split(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        Split { rest: self.octets }
+    }
+
+    /// TTL of the set; 0 if it is empty, which no loaded set is.
+    pub fn ttl(&self) -> u32 {
+        let ttl = self.octets.get(6..10).and_then(|octets| octets.first_chunk::<4>());
+        ttl.map_or(0, |octets| u32::from_be_bytes(*octets))
+    }
+}
+
+struct Split<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let length = self.rest.get(10..12).and_then(|octets| octets.first_chunk::<2>())?;
+        let whole = usize::from(u16::from_be_bytes(*length)).saturating_add(RECORD_PREFIX);
+        let (record, rest) = self.rest.split_at_checked(whole)?;
+        self.rest = rest;
+        Some(record)
+    }
+}
+
+/// Where names stand in the RDATA of a type whose names may be compressed: octets before them, and how many.
+///
+/// Only the types of RFC 1035 qualify (RFC 3597 §4); compressing any other would break decoders that don't know it.
+pub(super) fn compressible_names(rtype: RecordType) -> Option<(usize, usize)> {
+    match rtype {
+        RecordType::NS | RecordType::CNAME | RecordType::PTR => Some((0, 1)),
+        RecordType::MX => Some((2, 1)),
+        RecordType::SOA => Some((0, 2)),
+        // MD, MF, MB, MG and MR; MINFO.
+        RecordType(3 | 4 | 7 | 8 | 9) => Some((0, 1)),
+        RecordType(14) => Some((0, 2)),
+        _ => None,
+    }
+}
