@@ -1,0 +1,462 @@
+//! All zones that this server answers for, and the way from a question to a node.
+//!
+//! [`Catalog::find`] is steps 2 and 3 of RFC 1034 §4.3.2 with RFC 4592's closest encloser: the name itself, else the longest
+//! ancestor that exists (every ancestor up to the apex does, since empty non-terminals are entered), else another zone, else
+//! nothing of ours. Zones may be nested: the deeper one owns its names.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::data::{Owner, RRset};
+use super::table::{
+    APEX, CUT, HAS_WILDCARD, Node, OCCLUDED, RouteId, Table, TableBuilder, TableFull,
+};
+use crate::limits::{NAME_LABELS, NAME_OCTETS};
+use crate::wire::{Name, RecordType, Records, Ttl};
+
+/// A zone, by its place in [`Catalog::zones`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ZoneId(pub u32);
+
+/// Whether a zone's data can be answered from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZoneState {
+    Served,
+    /// Its file was refused; every question for it gets SERVFAIL, so that resolvers ask another server.
+    Refused,
+}
+
+/// What the catalog knows of one zone as a whole.
+#[derive(Debug)]
+pub struct ServedZone {
+    pub apex: Name,
+    pub state: ZoneState,
+    /// The SOA with the TTL of negative answers: the lower of its own and its MINIMUM field (RFC 2308 §3).
+    negative_soa: Box<[u8]>,
+}
+
+impl ServedZone {
+    /// The SOA for the authority section of a negative answer. Nothing for a refused zone.
+    pub fn negative_soa(&self) -> Option<Records<'_>> {
+        let soa = Records { rtype: RecordType::SOA, count: 1, octets: &self.negative_soa };
+        (self.state == ZoneState::Served).then_some(soa)
+    }
+}
+
+/// Where a question leads.
+#[derive(Clone, Copy, Debug)]
+pub enum Found<'a> {
+    /// No zone of ours holds the name.
+    NotOurs,
+    /// The name itself. It may hold no records (an empty non-terminal) or not the type asked for.
+    Exact(Node<'a>),
+    /// A wildcard that stands for the name.
+    Wildcard(Node<'a>),
+    /// The name belongs to a zone that was delegated away at this cut.
+    Delegation(Node<'a>),
+    /// The zone is ours and the name is not in it.
+    NoSuchName(ZoneId),
+}
+
+/// Every name of every zone.
+#[derive(Debug)]
+pub struct Catalog {
+    table: Table,
+    zones: Vec<ServedZone>,
+    /// Labels of the deepest name: suffixes of a question that are longer can't be in the table.
+    deepest: usize,
+    names: usize,
+}
+
+impl Catalog {
+    /// The zones in the order they were added.
+    pub fn zones(&self) -> &[ServedZone] {
+        &self.zones
+    }
+
+    pub fn zone(&self, id: ZoneId) -> Option<&ServedZone> {
+        self.zones.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// How many names there are, empty non-terminals included.
+    pub fn name_count(&self) -> usize {
+        self.names
+    }
+
+    /// Octets of memory for all names and records.
+    pub fn memory_octets(&self) -> usize {
+        self.table.memory_octets()
+    }
+
+    /// The node of exactly this name, in lower case, wherever it stands: also below a cut, where glue lives.
+    pub fn node(&self, name: &[u8]) -> Option<Node<'_>> {
+        self.table.find(name)
+    }
+
+    /// Where a question for `name` (in lower case, uncompressed) and `qtype` leads.
+    #[inline]
+    pub fn find(&self, name: &[u8], qtype: RecordType) -> Found<'_> {
+        match self.table.find(name) {
+            Some(node) if !node.has(CUT | OCCLUDED) => Found::Exact(node),
+            // DS belongs to the parent's side of a cut (RFC 4035 §3.1.4.1).
+            Some(node) if node.has(CUT) && !node.has(OCCLUDED) && qtype == RecordType::DS => {
+                Found::Exact(node)
+            }
+            Some(node) if node.has(CUT) && !node.has(OCCLUDED) => Found::Delegation(node),
+            _ => self.find_above(name),
+        }
+    }
+
+    /// Goes up from a name that is not there, or below a cut, to the closest encloser or the cut.
+    fn find_above(&self, name: &[u8]) -> Found<'_> {
+        let mut starts = [0u8; NAME_LABELS];
+        let count = label_starts(name, &mut starts);
+        let first = count.saturating_sub(self.deepest).max(1);
+        let root = u8::try_from(name.len().saturating_sub(1)).unwrap_or(0);
+        let above = starts.get(first.min(count)..count).unwrap_or_default();
+        for &start in above.iter().chain([&root]) {
+            let encloser = name.get(usize::from(start)..).unwrap_or_default();
+            match self.table.find(encloser) {
+                None => {}
+                Some(node) if node.has(OCCLUDED) => {}
+                Some(node) if node.has(CUT) => return Found::Delegation(node),
+                Some(node) if node.has(HAS_WILDCARD) => return self.find_wildcard(node),
+                Some(node) => return Found::NoSuchName(node.zone()),
+            }
+        }
+        Found::NotOurs
+    }
+
+    /// The source of synthesis below a closest encloser (RFC 4592 §3.3.1).
+    fn find_wildcard(&self, encloser: Node<'_>) -> Found<'_> {
+        let mut name = [0u8; NAME_OCTETS];
+        let parts = [1, b'*'].iter().chain(encloser.name());
+        for (to, from) in name.iter_mut().zip(parts) {
+            *to = *from;
+        }
+        let whole = encloser.name().len().saturating_add(2);
+        match name.get(..whole).and_then(|name| self.table.find(name)) {
+            // A wildcard that is a cut delegates nothing: NS there has no meaning (RFC 4592 §4.2).
+            Some(node) => Found::Wildcard(node),
+            None => Found::NoSuchName(encloser.zone()),
+        }
+    }
+}
+
+/// Offsets of the labels of a name, the root's left out. Gives their number.
+fn label_starts(name: &[u8], starts: &mut [u8; NAME_LABELS]) -> usize {
+    let mut at = 0usize;
+    let mut count = 0usize;
+    while let Some(&length @ 1..) = name.get(at) {
+        let (Some(slot), Ok(start)) = (starts.get_mut(count), u8::try_from(at)) else {
+            break;
+        };
+        *slot = start;
+        count = count.saturating_add(1);
+        at = at.saturating_add(usize::from(length)).saturating_add(1);
+    }
+    count
+}
+
+/// The zones together are larger than a catalog can be: 4 GiB of names and records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CatalogFull;
+
+impl std::fmt::Display for CatalogFull {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(
+            "the zones hold more than 4 GiB of names and records, or an RRset of more than 65,535",
+        )
+    }
+}
+
+impl std::error::Error for CatalogFull {}
+
+impl From<TableFull> for CatalogFull {
+    fn from(_: TableFull) -> Self {
+        Self
+    }
+}
+
+/// Takes zones one by one and makes a [`Catalog`] of them.
+#[derive(Debug)]
+pub struct CatalogBuilder {
+    table: TableBuilder,
+    zones: Vec<ServedZone>,
+    /// All apexes, known before the first zone is added: a name below another zone's apex belongs there.
+    apexes: HashMap<Name, ZoneId>,
+    deepest: usize,
+    names: usize,
+}
+
+impl CatalogBuilder {
+    /// Begins a catalog of zones with these apexes, which will be added in this order. `seed` keys the table's hash.
+    pub fn new<'a>(seed: u64, apexes: impl IntoIterator<Item = &'a Name>) -> Self {
+        let apexes =
+            (0u32..).map(ZoneId).zip(apexes).map(|(id, apex)| (apex.clone(), id)).collect();
+        Self { table: TableBuilder::new(seed), zones: Vec::new(), apexes, deepest: 0, names: 0 }
+    }
+
+    /// Adds a zone that can be answered from. It has an SOA at its apex, and all its owners are at or below it.
+    pub fn add_zone<'a>(
+        &mut self,
+        apex: &Name,
+        owners: impl IntoIterator<Item = Owner<'a>>,
+    ) -> Result<(), CatalogFull> {
+        let zone = self.next_zone()?;
+        let owners: BTreeMap<Name, Owner<'a>> = owners
+            .into_iter()
+            .filter(|owner| self.owning_zone(owner.name) == Some(zone))
+            .map(|owner| (owner.name.to_folded(), owner))
+            .collect();
+        let soa = owners
+            .get(apex)
+            .and_then(|owner| owner.rrsets.iter().find(|set| set.rtype == RecordType::SOA));
+        let negative_soa = soa.map(encode_negative_soa).unwrap_or_default().into();
+        self.add_nodes(zone, apex, &owners)?;
+        self.zones.push(ServedZone { apex: apex.clone(), state: ZoneState::Served, negative_soa });
+        Ok(())
+    }
+
+    /// Adds a zone whose file was refused.
+    pub fn add_refused(&mut self, apex: &Name) -> Result<(), CatalogFull> {
+        let zone = self.next_zone()?;
+        self.add_node(&apex.to_folded(), APEX, zone, None, &[])?;
+        self.zones.push(ServedZone {
+            apex: apex.clone(),
+            state: ZoneState::Refused,
+            negative_soa: [].into(),
+        });
+        Ok(())
+    }
+
+    fn next_zone(&self) -> Result<ZoneId, CatalogFull> {
+        u32::try_from(self.zones.len()).map(ZoneId).map_err(|_| CatalogFull)
+    }
+
+    /// The zone with the longest apex at or above a name.
+    fn owning_zone(&self, name: &Name) -> Option<ZoneId> {
+        let mut ancestor = Some(name.clone());
+        while let Some(name) = ancestor {
+            if let Some(&zone) = self.apexes.get(&name) {
+                return Some(zone);
+            }
+            ancestor = name.parent();
+        }
+        None
+    }
+
+    /// Enters owners in canonical order, so that a cut comes before what it occludes, with the empty non-terminals between.
+    fn add_nodes(
+        &mut self,
+        zone: ZoneId,
+        apex: &Name,
+        owners: &BTreeMap<Name, Owner<'_>>,
+    ) -> Result<(), CatalogFull> {
+        let all = with_empty_non_terminals(apex, owners);
+        let mut cut: Option<&Name> = None;
+        for (name, has_wildcard) in &all {
+            let owner = owners.get(name);
+            let rrsets = owner.map_or(&[][..], |owner| owner.rrsets);
+            let is_occluded = cut.is_some_and(|cut| name.is_at_or_below(cut));
+            let has_ns = rrsets.iter().any(|set| set.rtype == RecordType::NS);
+            let is_cut = has_ns && name != apex && !name.is_wildcard();
+            if is_cut && !is_occluded {
+                cut = Some(name);
+            }
+            let flags = [
+                (name == apex, APEX),
+                (is_cut, CUT),
+                (is_occluded, OCCLUDED),
+                (*has_wildcard, HAS_WILDCARD),
+            ];
+            let flags =
+                flags.iter().filter(|(is_set, _)| *is_set).fold(0, |sum, (_, flag)| sum | flag);
+            self.add_node(name, flags, zone, owner.and_then(|owner| owner.route), rrsets)?;
+        }
+        Ok(())
+    }
+
+    fn add_node(
+        &mut self,
+        name: &Name,
+        flags: u8,
+        zone: ZoneId,
+        route: Option<RouteId>,
+        rrsets: &[RRset],
+    ) -> Result<(), CatalogFull> {
+        self.deepest = self.deepest.max(name.label_count());
+        self.names = self.names.saturating_add(1);
+        Ok(self.table.add(name.as_wire(), flags, zone, route, rrsets)?)
+    }
+
+    /// The finished catalog.
+    pub fn build(self) -> Catalog {
+        Catalog {
+            table: self.table.build(),
+            zones: self.zones,
+            deepest: self.deepest,
+            names: self.names,
+        }
+    }
+}
+
+/// Every owner and every name between it and the apex, in canonical order, with whether a wildcard stands directly below.
+fn with_empty_non_terminals(
+    apex: &Name,
+    owners: &BTreeMap<Name, Owner<'_>>,
+) -> BTreeMap<Name, bool> {
+    let mut all: BTreeMap<Name, bool> = owners.keys().map(|name| (name.clone(), false)).collect();
+    all.entry(apex.to_folded()).or_insert(false);
+    let mut seen: HashSet<Name> = HashSet::new();
+    for name in owners.keys() {
+        let mut below = name.clone();
+        while below != *apex && seen.insert(below.clone()) {
+            let Some(parent) = below.parent() else { break };
+            let has_wildcard = all.entry(parent.clone()).or_insert(false);
+            *has_wildcard |= below.is_wildcard();
+            below = parent;
+        }
+    }
+    all
+}
+
+/// The SOA as negative answers carry it.
+fn encode_negative_soa(soa: &RRset) -> Vec<u8> {
+    let minimum =
+        soa.rdata.first().and_then(|rdata| rdata.last_chunk::<4>()).map(|m| u32::from_be_bytes(*m));
+    let ttl = minimum.and_then(Ttl::from_seconds).map_or(soa.ttl, |minimum| minimum.min(soa.ttl));
+    let mut octets = Vec::new();
+    // One record of a length that the table took already: nothing here can fail.
+    Records::encode(RecordType::SOA, ttl, &soa.rdata, &mut octets);
+    octets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text, &Name::root()).unwrap()
+    }
+
+    fn rrset(rtype: RecordType) -> RRset {
+        RRset { rtype, ttl: Ttl::from_seconds(60).unwrap(), rdata: vec![Box::new([0, 0, 0, 60])] }
+    }
+
+    /// A catalog of one zone `example.` with these owners, each with the given types, and a nested zone `child.example.`.
+    fn catalog(owners: &[(&str, &[RecordType])]) -> Catalog {
+        let owned: Vec<(Name, Vec<RRset>)> = owners
+            .iter()
+            .map(|(text, types)| (name(text), types.iter().map(|&rtype| rrset(rtype)).collect()))
+            .collect();
+        let apexes = [name("example."), name("child.example."), name("broken.example.")];
+        let mut builder = CatalogBuilder::new(42, &apexes);
+        let as_owners = owned.iter().map(|(name, rrsets)| Owner { name, rrsets, route: None });
+        builder.add_zone(&apexes[0], as_owners).unwrap();
+        let soa = [rrset(RecordType::SOA)];
+        builder
+            .add_zone(&apexes[1], [Owner { name: &apexes[1], rrsets: &soa, route: None }])
+            .unwrap();
+        builder.add_refused(&apexes[2]).unwrap();
+        builder.build()
+    }
+
+    fn describe(catalog: &Catalog, question: &str, qtype: RecordType) -> String {
+        let show = |node: Node<'_>| Name::from_wire(node.name()).unwrap().0.to_string();
+        match catalog.find(name(question).to_folded().as_wire(), qtype) {
+            Found::NotOurs => "not ours".into(),
+            Found::Exact(node) => format!("exact {}", show(node)),
+            Found::Wildcard(node) => format!("wildcard {}", show(node)),
+            Found::Delegation(node) => format!("delegation {}", show(node)),
+            Found::NoSuchName(zone) => format!("no such name in {}", zone.0),
+        }
+    }
+
+    #[test]
+    fn questions_lead_where_rfc_1034_says() {
+        const A: RecordType = RecordType::A;
+        let catalog = catalog(&[
+            ("example.", &[RecordType::SOA, RecordType::NS]),
+            ("a.b.c.example.", &[A]),
+            ("*.w.example.", &[A]),
+            ("x.w.example.", &[A]),
+            ("cut.example.", &[RecordType::NS, RecordType::DS]),
+            ("ns.cut.example.", &[A]),
+            ("deep.ns.cut.example.", &[RecordType::NS]),
+            ("lost.child.example.", &[A]),
+        ]);
+        for (question, expected) in [
+            ("example.", "exact example."),
+            ("A.B.C.Example.", "exact a.b.c.example."),
+            ("b.c.example.", "exact b.c.example."),
+            ("z.b.c.example.", "no such name in 0"),
+            ("z.example.", "no such name in 0"),
+            ("y.w.example.", "wildcard *.w.example."),
+            ("y.y.w.example.", "wildcard *.w.example."),
+            ("*.w.example.", "exact *.w.example."),
+            ("y.x.w.example.", "no such name in 0"),
+            ("w.example.", "exact w.example."),
+            ("cut.example.", "delegation cut.example."),
+            ("ns.cut.example.", "delegation cut.example."),
+            ("deep.ns.cut.example.", "delegation cut.example."),
+            ("z.deep.ns.cut.example.", "delegation cut.example."),
+            ("q.cut.example.", "delegation cut.example."),
+            ("child.example.", "exact child.example."),
+            ("lost.child.example.", "no such name in 1"),
+            ("x.broken.example.", "no such name in 2"),
+            ("org.", "not ours"),
+            (".", "not ours"),
+        ] {
+            assert_eq!(describe(&catalog, question, A), expected, "{question}");
+        }
+        assert_eq!(describe(&catalog, "cut.example.", RecordType::DS), "exact cut.example.");
+        let long = format!("{}example.", "a.".repeat(120));
+        assert_eq!(describe(&catalog, &long, A), "no such name in 0");
+        assert!(catalog.node(name("ns.cut.example.").as_wire()).is_some());
+    }
+
+    #[test]
+    fn rule_57_wildcards_are_whole_leftmost_labels() {
+        let catalog = catalog(&[
+            ("example.", &[RecordType::SOA]),
+            ("a*.example.", &[RecordType::A]),
+            ("b.*.example.", &[RecordType::A]),
+        ]);
+        assert_eq!(describe(&catalog, "ab.example.", RecordType::A), "wildcard *.example.");
+        let Found::Wildcard(node) = catalog.find(name("ab.example.").as_wire(), RecordType::A)
+        else {
+            panic!()
+        };
+        assert_eq!(
+            node.rrsets().count(),
+            0,
+            "an empty non-terminal synthesises nothing but NODATA"
+        );
+    }
+
+    #[test]
+    fn negative_ttl_is_the_lower_of_soa_ttl_and_minimum() {
+        let mut soa = rrset(RecordType::SOA);
+        soa.rdata = vec![[&[0, 0][..], &[0; 16], &30u32.to_be_bytes()].concat().into()];
+        let octets = encode_negative_soa(&soa);
+        assert_eq!(Records { rtype: RecordType::SOA, count: 1, octets: &octets }.ttl(), 30);
+    }
+
+    #[test]
+    fn the_root_can_be_a_zone() {
+        let root = Name::root();
+        let mut builder = CatalogBuilder::new(1, [&root]);
+        let sets = [rrset(RecordType::SOA)];
+        let com = name("com.");
+        let ns = [rrset(RecordType::NS)];
+        let owners = [
+            Owner { name: &root, rrsets: &sets, route: None },
+            Owner { name: &com, rrsets: &ns, route: None },
+        ];
+        builder.add_zone(&root, owners).unwrap();
+        let catalog = builder.build();
+        assert_eq!(describe(&catalog, "www.com.", RecordType::A), "delegation com.");
+        assert_eq!(describe(&catalog, "org.", RecordType::A), "no such name in 0");
+        assert_eq!(describe(&catalog, ".", RecordType::A), "exact .");
+    }
+}

@@ -1,0 +1,290 @@
+//! One open-addressing hash table for all names, and the arena that holds their nodes.
+//!
+//! A lookup costs two cache misses: the slot (a part of the hash, and an offset) and the node at that offset, which begins
+//! with the name and goes on with its RRsets, encoded as answers need them. The hash is keyed with a seed that the outside
+//! can't know, so that nobody can choose names that collide.
+//!
+//! Layout of a node: `length of name, flags, number of RRsets (u16), zone (u32), route (u32)`, the name in lower case, and per
+//! RRset `type (u16), count (u16), octets (u32)` and the records. Numbers are little-endian; nothing is aligned.
+
+use super::catalog::ZoneId;
+use super::data::RRset;
+use crate::limits::NAME_OCTETS;
+use crate::wire::{Malformed, Reader, RecordType, Records};
+
+/// The route of a node whose records are chosen per client. The numbers are the snapshot's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteId(pub u32);
+
+/// The top of a zone.
+pub(super) const APEX: u8 = 1;
+/// A name with NS below the apex: what is at it and below it belongs to another zone (RFC 2181 §6).
+pub(super) const CUT: u8 = 2;
+/// A name below a cut. Its records are glue at most.
+pub(super) const OCCLUDED: u8 = 4;
+/// A wildcard stands directly below: this is a possible closest encloser that synthesises (RFC 4592 §2.1).
+pub(super) const HAS_WILDCARD: u8 = 8;
+
+const NO_ROUTE: u32 = u32::MAX;
+const NODE_PREFIX: usize = 12;
+
+/// All names of all zones.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Upper half: bits of the hash; lower half: offset of the node plus one, 0 for a free slot.
+    slots: Box<[u64]>,
+    mask: usize,
+    seed: u64,
+    arena: Box<[u8]>,
+}
+
+/// One name and what it holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'a> {
+    octets: &'a [u8],
+    offset: u32,
+}
+
+impl<'a> Node<'a> {
+    fn number(&self, at: usize) -> u32 {
+        let octets = self.octets.get(at..).and_then(|rest| rest.first_chunk::<4>());
+        octets.map_or(0, |octets| u32::from_le_bytes(*octets))
+    }
+
+    pub(super) fn has(&self, flag: u8) -> bool {
+        self.octets.get(1).is_some_and(|flags| flags & flag != 0)
+    }
+
+    /// The zone that holds the name.
+    pub fn zone(&self) -> ZoneId {
+        ZoneId(self.number(4))
+    }
+
+    /// By which route other records are chosen, if any are.
+    pub fn route(&self) -> Option<RouteId> {
+        Some(self.number(8)).filter(|&route| route != NO_ROUTE).map(RouteId)
+    }
+
+    /// The name in lower case.
+    pub fn name(&self) -> &'a [u8] {
+        let length = self.octets.first().map_or(0, |&length| usize::from(length));
+        self.octets.get(NODE_PREFIX..NODE_PREFIX.saturating_add(length)).unwrap_or_default()
+    }
+
+    /// A number that no other node of the same table has.
+    pub fn identity(&self) -> u32 {
+        self.offset
+    }
+
+    /// The RRset of a type.
+    pub fn rrset(&self, rtype: RecordType) -> Option<Records<'a>> {
+        self.rrsets().find(|records| records.rtype == rtype)
+    }
+
+    /// All RRsets.
+    pub fn rrsets(&self) -> impl Iterator<Item = Records<'a>> + use<'a> {
+        let [low, high] =
+            self.octets.get(2..4).and_then(|o| o.first_chunk::<2>()).copied().unwrap_or_default();
+        let mut left = u16::from_le_bytes([low, high]);
+        let start = NODE_PREFIX.saturating_add(self.name().len());
+        let mut reader = Reader::new(self.octets.get(start..).unwrap_or_default());
+        std::iter::from_fn(move || {
+            left = left.checked_sub(1)?;
+            read_rrset(&mut reader).ok()
+        })
+    }
+}
+
+fn read_rrset<'a>(reader: &mut Reader<'a>) -> Result<Records<'a>, Malformed> {
+    let rtype = RecordType(reader.u16()?.swap_bytes());
+    let count = reader.u16()?.swap_bytes();
+    let octets = usize::try_from(reader.u32()?.swap_bytes()).map_err(|_| Malformed)?;
+    Ok(Records { rtype, count, octets: reader.take(octets)? })
+}
+
+impl Table {
+    /// The node of a name in lower case.
+    #[inline]
+    pub(super) fn find(&self, name: &[u8]) -> Option<Node<'_>> {
+        let hash = hash(self.seed, name);
+        let mut at = index(hash) & self.mask;
+        loop {
+            let slot = *self.slots.get(at)?;
+            let [tag, offset] = split(slot);
+            let offset = offset.checked_sub(1)?;
+            if tag == split(hash)[0] {
+                let octets = self.arena.get(usize::try_from(offset).ok()?..)?;
+                let node = Node { octets, offset };
+                if node.name() == name {
+                    return Some(node);
+                }
+            }
+            // Some slot is always free, so that this ends.
+            at = at.wrapping_add(1) & self.mask;
+        }
+    }
+
+    /// Octets of memory that the table and its nodes take.
+    pub(super) fn memory_octets(&self) -> usize {
+        self.slots.len().saturating_mul(8).saturating_add(self.arena.len())
+    }
+}
+
+/// The halves of a slot or a hash: upper, lower.
+#[inline]
+fn split(value: u64) -> [u32; 2] {
+    let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
+    [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
+}
+
+#[inline]
+fn join(upper: u32, lower: u32) -> u64 {
+    u64::from(upper) << 32 | u64::from(lower)
+}
+
+/// The lower half of a hash as the place to begin at.
+#[inline]
+fn index(hash: u64) -> usize {
+    usize::try_from(split(hash)[1]).unwrap_or(0)
+}
+
+/// A keyed hash of a name: sixteen octets a step, each step a 128-bit product folded in half (the construction of wyhash).
+#[inline]
+pub(super) fn hash(seed: u64, name: &[u8]) -> u64 {
+    let mut state = seed ^ u64::try_from(name.len()).unwrap_or(0);
+    let (chunks, rest) = name.as_chunks::<16>();
+    for chunk in chunks {
+        state = mix(state, chunk);
+    }
+    let mut last = [0u8; 16];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    fold_product(mix(state, &last), 0x8ebc_6af0_9c88_c6e3)
+}
+
+#[inline]
+fn mix(state: u64, chunk: &[u8; 16]) -> u64 {
+    let value = u128::from_le_bytes(*chunk);
+    let (low, high) = (value & u128::from(u64::MAX), value >> 64);
+    let word = |part: u128| u64::try_from(part).unwrap_or(0);
+    fold_product(word(low) ^ state, word(high) ^ 0xe703_7ed1_a0b4_28db)
+}
+
+#[inline]
+fn fold_product(a: u64, b: u64) -> u64 {
+    let product = u128::from(a).wrapping_mul(u128::from(b));
+    let word = |part: u128| u64::try_from(part & u128::from(u64::MAX)).unwrap_or(0);
+    word(product) ^ word(product >> 64)
+}
+
+/// Collects nodes, and makes the table when all are there.
+#[derive(Debug)]
+pub(super) struct TableBuilder {
+    seed: u64,
+    arena: Vec<u8>,
+    entries: Vec<(u64, u32)>,
+}
+
+/// More nodes than four gigabytes hold, or an RRset too large to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TableFull;
+
+impl TableBuilder {
+    /// `seed` keys the hash; it comes from the operating system's generator.
+    pub(super) fn new(seed: u64) -> Self {
+        Self { seed, arena: Vec::new(), entries: Vec::new() }
+    }
+
+    /// Adds a node. `name` is in lower case and was not added before.
+    pub(super) fn add(
+        &mut self,
+        name: &[u8],
+        flags: u8,
+        zone: ZoneId,
+        route: Option<RouteId>,
+        rrsets: &[RRset],
+    ) -> Result<(), TableFull> {
+        let offset = u32::try_from(self.arena.len()).map_err(|_| TableFull)?;
+        let length = u8::try_from(name.len()).map_err(|_| TableFull)?;
+        debug_assert!(name.len() <= NAME_OCTETS);
+        let count = u16::try_from(rrsets.len()).map_err(|_| TableFull)?;
+        self.arena.extend([length, flags]);
+        self.arena.extend(count.to_le_bytes());
+        self.arena.extend(zone.0.to_le_bytes());
+        self.arena.extend(route.map_or(NO_ROUTE, |route| route.0).to_le_bytes());
+        self.arena.extend(name);
+        for rrset in rrsets {
+            self.add_rrset(rrset)?;
+        }
+        self.entries.push((hash(self.seed, name), offset));
+        Ok(())
+    }
+
+    fn add_rrset(&mut self, rrset: &RRset) -> Result<(), TableFull> {
+        let mut octets = Vec::new();
+        let count =
+            Records::encode(rrset.rtype, rrset.ttl, &rrset.rdata, &mut octets).ok_or(TableFull)?;
+        let length = u32::try_from(octets.len()).map_err(|_| TableFull)?;
+        self.arena.extend(rrset.rtype.0.to_le_bytes());
+        self.arena.extend(count.to_le_bytes());
+        self.arena.extend(length.to_le_bytes());
+        self.arena.append(&mut octets);
+        Ok(())
+    }
+
+    /// The finished table, at most half full.
+    pub(super) fn build(self) -> Table {
+        let size = self.entries.len().saturating_mul(2).next_power_of_two().max(2);
+        let mask = size.saturating_sub(1);
+        let mut slots = vec![0u64; size];
+        for (hash, offset) in self.entries {
+            let mut at = index(hash) & mask;
+            while slots.get(at).is_some_and(|&slot| slot != 0) {
+                at = at.wrapping_add(1) & mask;
+            }
+            if let Some(slot) = slots.get_mut(at) {
+                *slot = join(split(hash)[0], offset.saturating_add(1));
+            }
+        }
+        Table { slots: slots.into(), mask, seed: self.seed, arena: self.arena.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Name, Ttl};
+
+    #[test]
+    fn ten_thousand_names_are_found_and_others_are_not() {
+        let mut builder = TableBuilder::new(7);
+        let names: Vec<Name> = (0..10_000)
+            .map(|i| Name::parse(&format!("n{i}.example."), &Name::root()).unwrap())
+            .collect();
+        for (i, name) in (0u32..).zip(&names) {
+            let rdata = vec![Box::from(i.to_be_bytes())];
+            let rrset = RRset { rtype: RecordType::A, ttl: Ttl::from_seconds(i).unwrap(), rdata };
+            let route = (i % 2 == 0).then_some(RouteId(i));
+            builder.add(name.as_wire(), APEX, ZoneId(i), route, &[rrset]).unwrap();
+        }
+        let table = builder.build();
+        for (i, name) in (0u32..).zip(&names) {
+            let node = table.find(name.as_wire()).unwrap();
+            assert_eq!((node.zone(), node.name()), (ZoneId(i), name.as_wire()));
+            assert_eq!(node.route(), (i % 2 == 0).then_some(RouteId(i)));
+            let records = node.rrset(RecordType::A).unwrap();
+            assert_eq!((records.count, records.ttl()), (1, i));
+            assert_eq!(records.rdata().next(), Some(&i.to_be_bytes()[..]));
+            assert!(node.rrset(RecordType::AAAA).is_none());
+            assert!(node.has(APEX) && !node.has(CUT));
+        }
+        assert!(table.find(b"\x01n\x07example\x00").is_none());
+        assert!(table.find(b"").is_none());
+    }
+
+    #[test]
+    fn an_empty_table_finds_nothing() {
+        assert!(TableBuilder::new(1).build().find(b"\x00").is_none());
+    }
+}
