@@ -1,0 +1,196 @@
+//! All states at an instant, as the query path reads them: one byte per target.
+//!
+//! A view belongs to one generation of targets, since a [`TargetId`] is an index into it. A reload makes a new view, fills
+//! in what is known, and publishes it together with the snapshot whose policies hold its ids.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// The number of a target in its generation: its index in the list the prober was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetId(pub u32);
+
+/// The decided state of a target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Nothing was observed yet. Counts as up (Route 53 rule 69).
+    #[default]
+    Unknown,
+    /// Answers as expected.
+    Up,
+    /// Does not.
+    Down,
+}
+
+/// The status of every target of one generation. One writer (the prober), any number of readers, no locks.
+///
+/// Every access is `Relaxed`. A status is one byte that says all there is to say: no reader uses it to find other memory,
+/// so there is nothing an `Acquire` would have to order; a byte cannot be read in halves; and the order in which changes of
+/// two targets become visible carries no meaning. Cache coherence makes a store visible in well under a microsecond, so
+/// the time from decision to answer is that of one store. What was written before the view itself was published is
+/// visible through whatever published it (`Arc` in an `arc-swap`), which does have that ordering.
+pub struct View {
+    /// One [`Status`] per target, as [`encode`] writes it.
+    states: Box<[AtomicU8]>,
+}
+
+/// The only code that a reader tells apart from the others.
+const DOWN: u8 = 2;
+
+impl View {
+    /// A view of `count` targets, all Unknown.
+    pub fn new(count: usize) -> Self {
+        Self { states: (0..count).map(|_| AtomicU8::new(encode(Status::Unknown))).collect() }
+    }
+
+    /// Whether an endpoint with this check may be handed out: it is not Down. Without a check it always may (Route 53
+    /// rule 3), and so it may with an id from another generation, because a doubt never takes an endpoint away.
+    pub fn is_up(&self, id: Option<TargetId>) -> bool {
+        id.and_then(|id| self.slot(id)).is_none_or(|slot| slot.load(Ordering::Relaxed) != DOWN)
+    }
+
+    /// The status of a target; Unknown for an id from another generation.
+    pub fn status(&self, id: TargetId) -> Status {
+        self.slot(id).map_or(Status::Unknown, |slot| decode(slot.load(Ordering::Relaxed)))
+    }
+
+    /// Stores a decision. Only the prober calls this; an id from another generation is ignored.
+    pub fn set(&self, id: TargetId, status: Status) {
+        if let Some(slot) = self.slot(id) {
+            slot.store(encode(status), Ordering::Relaxed);
+        }
+    }
+
+    /// How many targets this view has.
+    pub fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Whether this view has no target at all.
+    pub fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+
+    /// How many targets are Down. Reads every byte: for metrics, not for queries.
+    pub fn down_count(&self) -> usize {
+        self.iter().filter(|&(_, status)| status == Status::Down).count()
+    }
+
+    /// Every target with its status, in order of id. Each byte is read when it is reached.
+    pub fn iter(&self) -> impl Iterator<Item = (TargetId, Status)> + '_ {
+        let statuses = self.states.iter().map(|slot| decode(slot.load(Ordering::Relaxed)));
+        (0u32..).map(TargetId).zip(statuses)
+    }
+
+    fn slot(&self, id: TargetId) -> Option<&AtomicU8> {
+        self.states.get(usize::try_from(id.0).ok()?)
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|(id, status)| (id.0, status))).finish()
+    }
+}
+
+impl Status {
+    /// The status as a metric's label and in JSON.
+    pub fn as_label(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_label())
+    }
+}
+
+fn encode(status: Status) -> u8 {
+    match status {
+        Status::Unknown => 0,
+        Status::Up => 1,
+        Status::Down => DOWN,
+    }
+}
+
+fn decode(code: u8) -> Status {
+    match code {
+        DOWN => Status::Down,
+        1 => Status::Up,
+        _ => Status::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn rule_3_without_a_check_an_endpoint_is_always_up() {
+        let view = View::new(1);
+        view.set(TargetId(0), Status::Down);
+        assert!(view.is_up(None));
+        assert!(!view.is_up(Some(TargetId(0))));
+    }
+
+    #[test]
+    fn rule_69_unknown_counts_as_up() {
+        let view = View::new(1);
+        assert_eq!(view.status(TargetId(0)), Status::Unknown);
+        assert!(view.is_up(Some(TargetId(0))));
+    }
+
+    #[test]
+    fn rule_1_a_reader_sees_a_stored_state_at_once() {
+        let view = View::new(3);
+        for status in [Status::Down, Status::Up, Status::Unknown, Status::Down] {
+            view.set(TargetId(1), status);
+            assert_eq!(view.status(TargetId(1)), status);
+            assert_eq!(view.is_up(Some(TargetId(1))), status != Status::Down);
+        }
+        assert!(view.is_up(Some(TargetId(0))) && view.is_up(Some(TargetId(2))));
+    }
+
+    #[test]
+    fn an_id_of_another_generation_is_up_and_is_never_written() {
+        let view = View::new(2);
+        for id in [TargetId(2), TargetId(u32::MAX)] {
+            view.set(id, Status::Down);
+            assert!(view.is_up(Some(id)));
+            assert_eq!(view.status(id), Status::Unknown);
+        }
+        assert_eq!(view.down_count(), 0);
+        assert!(View::new(0).is_empty() && View::new(0).is_up(Some(TargetId(0))));
+    }
+
+    #[test]
+    fn a_view_lists_and_counts_its_targets() {
+        let view = View::new(3);
+        view.set(TargetId(0), Status::Up);
+        view.set(TargetId(2), Status::Down);
+        let listed: Vec<_> = view.iter().map(|(id, status)| (id.0, status)).collect();
+        assert_eq!(listed, [(0, Status::Up), (1, Status::Unknown), (2, Status::Down)]);
+        assert_eq!((view.len(), view.down_count()), (3, 1));
+        assert_eq!(format!("{view:?}"), "{0: Up, 1: Unknown, 2: Down}");
+    }
+
+    #[test]
+    fn another_thread_sees_a_change() {
+        let view = Arc::new(View::new(1));
+        let reader = Arc::clone(&view);
+        let waiting = std::thread::spawn(move || {
+            while reader.is_up(Some(TargetId(0))) {
+                std::thread::yield_now();
+            }
+        });
+        view.set(TargetId(0), Status::Down);
+        assert!(waiting.join().is_ok());
+    }
+}
