@@ -1,0 +1,37 @@
+//! Policies: which pool a client is sent to, and which of its endpoints.
+//!
+//! * [`Routing`] is the tree as the zone file means it. `config` builds it and proves it sound.
+//! * [`BoundRouting`] is the same tree made ready for one database and one set of probe targets: places are turned into
+//!   chains per location, pools into encoded endpoints with the number of the target that decides their health.
+//! * [`partition`] finds which locations a tree tells apart, so that a prefix map can give each client its class and an
+//!   exact scope (rule B9).
+//! * [`Selection`] walks the bound tree for one query. It depends on nothing but its inputs: the tree, the client's
+//!   location, the view of health, the type asked for, and a random number.
+//!
+//! The rules are numbered in the manual's chapter on routing; tests carry the numbers.
+
+#![deny(
+    unsafe_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+mod bound;
+mod partition;
+mod random;
+mod select;
+mod trace;
+mod tree;
+
+pub(crate) use bound::places_of;
+pub use bound::{BoundEndpoint, BoundPool, BoundRouting};
+pub use partition::partition;
+pub use random::Random;
+pub use select::{Chosen, Selection};
+pub use trace::{NoTrace, Step, Trace};
+pub use tree::{
+    CheckId, Endpoint, Place, Policy, PolicyId, Pool, PoolId, Route, Routing, Rule, Target, Weight,
+};

@@ -1,0 +1,192 @@
+//! Selection: one walk down a bound tree for one query.
+//!
+//! The walk asks "what would this target give that is up?" and backs out where the answer is nothing (rules 2 and 54). Only
+//! when the whole tree has nothing up is it walked again as if everything were (rule 4): so the answer is never empty for
+//! the reason of health alone, and the branch it then takes is the best by policy (rule 56).
+//!
+//! A nested policy is up if it has something up *for this client*. Route 53 asks for any record of the set (rule 51); with
+//! a geolocation set that would send a client to the endpoint that is down for it while another branch is up.
+
+use super::bound::{BoundPool, BoundRouting, BoundRule};
+use super::random::Random;
+use super::trace::{Step, Trace};
+use super::tree::{PolicyId, PoolId, Target, Weight};
+use crate::geo::LocationId;
+use crate::health::View;
+use crate::limits::{ANSWER_ENDPOINTS, POLICY_DEPTH, POLICY_TARGETS};
+use crate::wire::RecordType;
+
+/// The pool that a selection came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    pub pool: PoolId,
+    /// Nothing in the tree was up, so that the choice was made as if everything were (rule 4).
+    pub is_last_resort: bool,
+}
+
+/// Everything that a selection depends on.
+#[derive(Debug)]
+pub struct Selection<'a, T> {
+    pub routing: &'a BoundRouting,
+    pub view: &'a View,
+    /// The type asked for: health counts over the endpoints of that type (rule 8).
+    pub rtype: RecordType,
+    pub location: LocationId,
+    pub random: &'a mut Random,
+    pub trace: &'a mut T,
+}
+
+/// What counts as available in a walk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Walk {
+    /// What is up.
+    Up,
+    /// Everything.
+    Any,
+}
+
+impl<T: Trace> Selection<'_, T> {
+    /// Chooses a pool below `target`; nothing if no place of a geolocation policy holds the client and there is no default
+    /// (rule 26).
+    pub fn choose(&mut self, target: Target) -> Option<Chosen> {
+        if let Some(pool) = self.pick(target, Walk::Up, 0) {
+            return Some(Chosen { pool, is_last_resort: false });
+        }
+        self.trace.note(0, Step::AllDown);
+        let pool = self.pick(target, Walk::Any, 0)?;
+        Some(Chosen { pool, is_last_resort: true })
+    }
+
+    /// Hands out the endpoints of a pool: those of the type that are up, or all of the type if none is, at most
+    /// [`ANSWER_ENDPOINTS`], beginning at a random one (rules 9 and 41). Stops when `take` says so by `false`.
+    pub fn endpoints<'p>(
+        &mut self,
+        pool: &'p BoundPool,
+        rtype: RecordType,
+        mut take: impl FnMut(&'p [u8]) -> bool,
+    ) {
+        let is_up = |health| self.view.is_up(health);
+        let of_type = || pool.endpoints.iter().filter(|endpoint| endpoint.rtype == rtype);
+        let any_up = of_type().any(|endpoint| is_up(endpoint.health));
+        let eligible = || of_type().filter(|endpoint| !any_up || is_up(endpoint.health));
+        // The view may change between these lines; a smaller count only shortens the turn.
+        let count = eligible().count();
+        let bound = u32::try_from(count).unwrap_or(u32::MAX);
+        let first =
+            if count > 1 { usize::try_from(self.random.below(bound)).unwrap_or(0) } else { 0 };
+        let in_turn = eligible().skip(first).chain(eligible().take(first));
+        for endpoint in in_turn.take(ANSWER_ENDPOINTS) {
+            if !take(&endpoint.rdata) {
+                return;
+            }
+        }
+    }
+
+    fn pick(&mut self, target: Target, walk: Walk, depth: usize) -> Option<PoolId> {
+        let policy = match target {
+            Target::Pool(pool) => return self.pick_pool(pool, walk, depth),
+            Target::Policy(policy) => policy,
+        };
+        // `config` refuses deeper trees; this line is what makes the recursion bounded by itself.
+        if depth > POLICY_DEPTH {
+            return None;
+        }
+        self.trace.note(depth, Step::Enter(policy));
+        let picked = self.pick_by_rule(policy, walk, depth);
+        if picked.is_none() {
+            self.trace.note(depth, Step::Exhausted(policy));
+        }
+        picked
+    }
+
+    fn pick_by_rule(&mut self, policy: PolicyId, walk: Walk, depth: usize) -> Option<PoolId> {
+        let routing = self.routing;
+        match &routing.policy(policy)?.rule {
+            BoundRule::Failover(targets) => self.pick_first(targets, walk, depth),
+            BoundRule::Geolocation { chain_of, chains } => {
+                let chain = BoundRule::chain(chain_of, chains, self.location);
+                self.pick_first(chain, walk, depth)
+            }
+            BoundRule::Weighted(targets) => self.pick_weighted(targets, walk, depth),
+        }
+    }
+
+    /// The first target that gives something (rules 19 to 23, 29).
+    fn pick_first(&mut self, targets: &[Target], walk: Walk, depth: usize) -> Option<PoolId> {
+        targets.iter().find_map(|&target| self.pick_branch(target, walk, depth.saturating_add(1)))
+    }
+
+    /// Draws by weight, drops what gives nothing, and draws again among the rest (rules 2, 10 and 11). Targets of weight 0
+    /// come into play when no other is left, with equal shares (rules 12 to 16).
+    fn pick_weighted(
+        &mut self,
+        targets: &[(Weight, Target)],
+        walk: Walk,
+        depth: usize,
+    ) -> Option<PoolId> {
+        let mut dropped = 0u128;
+        debug_assert!(targets.len() <= POLICY_TARGETS && POLICY_TARGETS <= 128);
+        loop {
+            let (place, weight, total) = self.draw(targets, dropped)?;
+            let &(_, target) = targets.get(usize::try_from(place).ok()?)?;
+            self.trace.note(depth, Step::Draw { target, weight, total });
+            if let Some(pool) = self.pick_branch(target, walk, depth.saturating_add(1)) {
+                return Some(pool);
+            }
+            dropped |= 1u128.checked_shl(place)?;
+        }
+    }
+
+    /// Draws one target that was not dropped. Gives its place, its weight, and the sum of the weights that took part.
+    fn draw(&mut self, targets: &[(Weight, Target)], dropped: u128) -> Option<(u32, u32, u32)> {
+        let left = |place: u32| dropped.checked_shr(place).unwrap_or(0) & 1 == 0;
+        let remaining = || (0u32..).zip(targets).filter(|(place, _)| left(*place));
+        let total: u32 = remaining().map(|(_, (weight, _))| u32::from(weight.0)).sum();
+        // All that is left has weight 0: equal shares.
+        let floor = u32::from(total == 0);
+        let total = if total == 0 { u32::try_from(remaining().count()).ok()? } else { total };
+        let mut ticket = self.random.below(total);
+        for (place, (weight, _)) in remaining() {
+            let share = u32::from(weight.0).max(floor);
+            match ticket.checked_sub(share) {
+                None => return Some((place, share, total)),
+                Some(rest) => ticket = rest,
+            }
+        }
+        None
+    }
+
+    /// Picks below a target of a policy. One whose health is not evaluated counts as up, and is not backed out of (rule 52).
+    fn pick_branch(&mut self, target: Target, walk: Walk, depth: usize) -> Option<PoolId> {
+        let picked = self.pick(target, walk, depth);
+        let is_steadfast = match target {
+            Target::Pool(_) => false,
+            Target::Policy(policy) => {
+                self.routing.policy(policy).is_some_and(|policy| !policy.evaluate_health)
+            }
+        };
+        if picked.is_none() && is_steadfast && walk == Walk::Up {
+            return self.pick(target, Walk::Any, depth);
+        }
+        picked
+    }
+
+    fn pick_pool(&mut self, id: PoolId, walk: Walk, depth: usize) -> Option<PoolId> {
+        let pool = self.routing.pool(id)?;
+        if walk == Walk::Up && !self.is_pool_up(pool) {
+            self.trace.note(depth, Step::PassOver(id));
+            return None;
+        }
+        self.trace.note(depth, Step::Take(id));
+        Some(id)
+    }
+
+    /// Whether an endpoint of the type is up; of a pool without the type, whether any is, so that a choice does not fall on
+    /// another pool only because it has IPv6 as well.
+    fn is_pool_up(&self, pool: &BoundPool) -> bool {
+        let holds = pool.holds(self.rtype);
+        let counted =
+            pool.endpoints.iter().filter(|endpoint| !holds || endpoint.rtype == self.rtype);
+        counted.into_iter().any(|endpoint| self.view.is_up(endpoint.health))
+    }
+}

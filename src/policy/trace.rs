@@ -1,0 +1,44 @@
+//! The story of one selection, told while it happens.
+//!
+//! Answering and explaining are the same code: a selection reports each [`Step`] to a [`Trace`], and the one that answers
+//! queries ignores them, which the compiler removes.
+
+use super::tree::{PolicyId, PoolId, Target};
+
+/// One thing that a selection did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A policy begins to choose.
+    Enter(PolicyId),
+    /// A weighted policy drew this target, whose weight is so much of what was left in its tier.
+    Draw { target: Target, weight: u32, total: u32 },
+    /// A pool was passed over: none of its endpoints is up.
+    PassOver(PoolId),
+    /// A policy had nothing that is up, or nothing at all for this client.
+    Exhausted(PolicyId),
+    /// A pool was taken.
+    Take(PoolId),
+    /// Nothing was up anywhere: the tree is walked again as if all were (rule 4).
+    AllDown,
+}
+
+/// Listens to a selection.
+pub trait Trace {
+    /// Takes note of a step at a depth of nesting.
+    fn note(&mut self, depth: usize, step: Step);
+}
+
+/// Listens to nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct NoTrace;
+
+impl Trace for NoTrace {
+    #[inline]
+    fn note(&mut self, _: usize, _: Step) {}
+}
+
+impl Trace for Vec<(usize, Step)> {
+    fn note(&mut self, depth: usize, step: Step) {
+        self.push((depth, step));
+    }
+}
