@@ -122,7 +122,7 @@ pub const DATABASE_RECORDS: usize = 1 << 21;
 /// record of the longest name, and OPT (RFC 1035 §4.2.2).
 pub const RDATA_OCTETS: usize = 64_000;
 
-/// Octets of all data of one RRset, ten octets of each record's header counted: a set is answered whole or not at all.
+/// Octets of all data of one RRset, twelve octets of each record's header counted: a set is answered whole or not at all.
 pub const RRSET_OCTETS: usize = 64_000;
 
 /// Longest name of a check, a pool or a policy, in octets (Route 53 rule 6: set identifiers have 1 to 128 characters).

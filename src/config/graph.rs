@@ -1,0 +1,221 @@
+//! What only the whole graph of policies shows: loops, depth, and what one selection may cost.
+//!
+//! Selection recurses through the tree per query and trusts what is proved here, see [`crate::policy::Routing`]. This walk
+//! itself does not recurse, because what it walks is not proved yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::diagnostic::{Findings, Span};
+use super::policy::Policy as TypedPolicy;
+use crate::limits::{POLICY_DEPTH, POLICY_VISITS};
+use crate::policy::{Place, Policy, Routing, Rule, Target};
+
+/// Names of a loop that are printed; the first ones show where to cut it.
+const LOOP_NAMES: usize = 12;
+
+/// ```text
+/// New ── first visit ──▶ Open ── all children done ──▶ Done
+/// ```
+/// An edge to an open policy closes a loop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    New,
+    Open,
+    Done,
+}
+
+/// The cost of a policy with all that is below it.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    /// Policies on the longest way down, itself counted.
+    depth: usize,
+    /// Targets that one selection looks at when everything is down.
+    visits: usize,
+}
+
+/// Reports loops; without any, reports policies that nest too deep or cost too much.
+pub(super) fn check(typed: &[TypedPolicy<'_>], routing: &Routing, findings: &mut Findings<'_>) {
+    let mut walk = Walk {
+        typed,
+        routing,
+        marks: vec![Mark::New; routing.policies.len()],
+        costs: vec![Cost::default(); routing.policies.len()],
+        has_loop: false,
+    };
+    for start in 0..routing.policies.len() {
+        walk.visit(start, findings);
+    }
+    if !walk.has_loop {
+        walk.report_costs(findings);
+    }
+}
+
+/// The most targets that a geolocation policy can give one client: the chain of country, continent and default.
+pub(super) fn longest_chain(places: &BTreeMap<Place, Vec<Target>>) -> usize {
+    sum_of_chain(places, |targets| targets.len())
+}
+
+/// The largest country, the largest continent and the default together: an upper bound for every client.
+fn sum_of_chain(
+    places: &BTreeMap<Place, Vec<Target>>,
+    measure: impl Fn(&[Target]) -> usize,
+) -> usize {
+    let largest = |is_wanted: fn(&Place) -> bool| {
+        let wanted = places.iter().filter(|(place, _)| is_wanted(place));
+        wanted.map(|(_, targets)| measure(targets)).max().unwrap_or(0)
+    };
+    largest(|place| matches!(place, Place::Country(_)))
+        .saturating_add(largest(|place| matches!(place, Place::Continent(_))))
+        .saturating_add(largest(|place| matches!(place, Place::Default)))
+}
+
+struct Walk<'a> {
+    typed: &'a [TypedPolicy<'a>],
+    routing: &'a Routing,
+    marks: Vec<Mark>,
+    costs: Vec<Cost>,
+    has_loop: bool,
+}
+
+impl Walk<'_> {
+    /// Walks everything below a policy in depth first order; the stack holds what is open.
+    fn visit(&mut self, start: usize, findings: &mut Findings<'_>) {
+        if !self.open(start) {
+            return;
+        }
+        let mut stack = vec![(start, self.children(start))];
+        while let Some((policy, children)) = stack.last_mut() {
+            let policy = *policy;
+            let Some(child) = children.pop() else {
+                self.close(policy);
+                stack.pop();
+                continue;
+            };
+            if self.marks.get(child) == Some(&Mark::Open) {
+                let path: Vec<usize> = stack.iter().map(|(policy, _)| *policy).collect();
+                self.report_loop(&path, child, findings);
+            } else if self.open(child) {
+                stack.push((child, self.children(child)));
+            }
+        }
+    }
+
+    /// Marks a policy open if it is new.
+    fn open(&mut self, policy: usize) -> bool {
+        match self.marks.get_mut(policy) {
+            Some(mark) if *mark == Mark::New => {
+                *mark = Mark::Open;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn close(&mut self, policy: usize) {
+        let cost = self.cost_of(policy);
+        if let (Some(mark), Some(known)) = (self.marks.get_mut(policy), self.costs.get_mut(policy))
+        {
+            *mark = Mark::Done;
+            *known = cost;
+        }
+    }
+
+    /// The policies that a policy names, the last one first, each once.
+    fn children(&self, policy: usize) -> Vec<usize> {
+        let rule = self.routing.policies.get(policy).map(|policy| &policy.rule);
+        let children: BTreeSet<usize> =
+            rule.map(Rule::targets).unwrap_or_default().into_iter().filter_map(index_of).collect();
+        children.into_iter().rev().collect()
+    }
+
+    fn cost_of(&self, policy: usize) -> Cost {
+        let Some(Policy { rule, .. }) = self.routing.policies.get(policy) else {
+            return Cost::default();
+        };
+        let deepest = self.children(policy).into_iter().map(|child| self.known_cost(child).depth);
+        let sum = |targets: &[Target]| {
+            targets.iter().fold(0usize, |sum, target| {
+                let below = index_of(*target).map_or(0, |child| self.known_cost(child).visits);
+                sum.saturating_add(below).saturating_add(1)
+            })
+        };
+        let visits = match rule {
+            Rule::Geolocation(places) => sum_of_chain(places, sum),
+            rule => sum(&rule.targets()),
+        };
+        Cost { depth: deepest.max().unwrap_or(0).saturating_add(1), visits }
+    }
+
+    fn known_cost(&self, policy: usize) -> Cost {
+        self.costs.get(policy).copied().unwrap_or_default()
+    }
+
+    fn name(&self, policy: usize) -> &str {
+        self.routing.policies.get(policy).map_or("?", |policy| &policy.name)
+    }
+
+    /// The last policy of the path names one that is on the path.
+    fn report_loop(&mut self, path: &[usize], again: usize, findings: &mut Findings<'_>) {
+        self.has_loop = true;
+        let start = path.iter().position(|policy| *policy == again).unwrap_or(0);
+        let circle = path.get(start..).unwrap_or_default();
+        let mut names: Vec<&str> =
+            circle.iter().take(LOOP_NAMES).map(|id| self.name(*id)).collect();
+        if circle.len() > LOOP_NAMES {
+            names.push("…");
+        }
+        names.push(self.name(again));
+        let Some(span) = self.reference_to(path.last().copied(), again) else {
+            return;
+        };
+        let label = format!("this leads back to `{}`", self.name(again));
+        findings
+            .error(span, format!("policies choose each other in a loop: {}", names.join(" → ")))
+            .label(label)
+            .help("a chain of policies must end in pools");
+    }
+
+    /// Where one policy names another.
+    fn reference_to(&self, from: Option<usize>, to: usize) -> Option<Span> {
+        let rule = self.typed.get(from?)?.rule.as_ref()?;
+        let name = self.name(to);
+        let references = rule.references();
+        references.into_iter().find(|reference| reference.value == name).map(|r| r.span.clone())
+    }
+
+    /// Reports the lowest policies that are beyond a limit, not all that contain them.
+    fn report_costs(&self, findings: &mut Findings<'_>) {
+        for (index, policy) in self.typed.iter().enumerate() {
+            let cost = self.known_cost(index);
+            let below = self.children(index).into_iter().map(|child| self.known_cost(child));
+            let (mut deepest, mut costliest) = (0, 0);
+            for child in below {
+                deepest = deepest.max(child.depth);
+                costliest = costliest.max(child.visits);
+            }
+            let name = policy.name.value;
+            if cost.depth > POLICY_DEPTH && deepest <= POLICY_DEPTH {
+                let message =
+                    format!("below the policy `{name}` policies nest {} deep", cost.depth);
+                let label = format!("{POLICY_DEPTH} is the most");
+                findings.error(policy.name.span.clone(), message).label(label);
+            }
+            if cost.visits > POLICY_VISITS && costliest <= POLICY_VISITS {
+                let visits = cost.visits;
+                let message =
+                    format!("the policy `{name}` may look at {visits} targets for one query");
+                findings
+                    .error(policy.name.span.clone(), message)
+                    .label(format!("{POLICY_VISITS} is the most"))
+                    .help("branches that several policies share count each time: nest less");
+            }
+        }
+    }
+}
+
+fn index_of(target: Target) -> Option<usize> {
+    match target {
+        Target::Policy(id) => Some(usize::from(id.0)),
+        Target::Pool(_) => None,
+    }
+}

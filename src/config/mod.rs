@@ -1,0 +1,181 @@
+//! From the text of a zone file to a zone that cannot be wrong, or to an explanation of what is.
+//!
+//! ```text
+//! Source ─ syntax ─▶ TOML tree ─ document ─▶ Document ─ zone, routing, graph ─▶ CompiledZone
+//!             └──────────────┴──── Findings: every mistake with its place ──┴──▶ Vec<Diagnostic> ─ render ─▶ text
+//! ```
+//!
+//! Two steps: a `Document` is what was typed, each part checked for itself and carrying its place in the text;
+//! a [`CompiledZone`] is what it means, with references turned into indices, RDATA into octets, and loops, dangling names
+//! and contradictions ruled out. Both report into one list, so that one run finds all mistakes of a file.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `syntax` | TOML itself, and the apex of a file that is none |
+//! | `reader`, `value` | typed walking of the tree; durations, TTLs, suggestions |
+//! | `document` with `check`, `pool`, `policy`, `place`, `names` | the grammar |
+//! | `routing`, `graph` | references between pools and policies; loops, depth, cost |
+//! | `zone`, `advice` | rules of a zone as a whole: errors, and warnings |
+//! | `diagnostic` | what a mistake is, and how it is printed |
+//! | `settings` | the server's own file |
+//!
+//! Pure: no files, no sockets, no clock. The caller reads the files and gives their times of change.
+
+#![deny(
+    unsafe_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+mod advice;
+mod check;
+mod diagnostic;
+mod document;
+mod graph;
+mod names;
+mod place;
+mod policy;
+mod pool;
+mod reader;
+mod routing;
+mod settings;
+mod syntax;
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may panic")]
+mod tests;
+mod value;
+mod zone;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+pub use diagnostic::{Diagnostic, Position, Related, Severity, Span, render};
+pub use settings::{Io, Settings, read_settings};
+
+use crate::health::{CheckSpec, ProbeAddress};
+use crate::policy::{Route, Routing};
+use crate::wire::Name;
+use crate::zone::RRset;
+use diagnostic::Findings;
+
+/// The text of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// As shown to the user.
+    pub path: String,
+    pub text: String,
+    /// When the file was last changed, in seconds since 1970: the serial of an SOA that gives none.
+    pub modified: u32,
+}
+
+/// A zone, ready to be made part of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompiledZone {
+    pub apex: Name,
+    /// Every owner, in canonical order. The apex is among them, with one SOA and at least one NS.
+    pub names: BTreeMap<Name, CompiledName>,
+    /// Without loops and within the limits of [`crate::limits`].
+    pub routing: Routing,
+    /// Indexed by [`crate::policy::CheckId`].
+    pub checks: Vec<CompiledCheck>,
+}
+
+/// What one name answers with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompiledName {
+    /// One per type, in the order of the file.
+    pub rrsets: Vec<RRset>,
+    /// Then there are no A, AAAA or CNAME records among the RRsets, and none at all if the route makes a CNAME.
+    pub route: Option<Route>,
+}
+
+/// A check, and what it probes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompiledCheck {
+    pub name: Box<str>,
+    pub spec: Arc<CheckSpec>,
+    /// What to probe in the endpoint's stead (Route 53 rule 5).
+    pub address: Option<ProbeAddress>,
+}
+
+/// A file that is not served, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Whose queries get SERVFAIL, as far as the file tells.
+    pub apex: Option<Name>,
+    /// At least one error; warnings too.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A zone with its warnings, or why there is none.
+pub type Compiled = Result<(CompiledZone, Vec<Diagnostic>), Rejected>;
+
+/// Compiles one zone file.
+///
+/// # Errors
+/// All mistakes of the file, up to [`crate::limits::ERRORS_PER_FILE`], and its apex if that could be made out.
+pub fn compile_zone(source: &Source) -> Compiled {
+    let mut findings = Findings::new(source);
+    let zone = compile_text(source, &mut findings);
+    let has_errors = findings.has_errors();
+    let diagnostics = findings.finish();
+    match zone {
+        Some(zone) if !has_errors => Ok((zone, diagnostics)),
+        Some(zone) => Err(Rejected { apex: Some(zone.apex), diagnostics }),
+        None => Err(Rejected { apex: syntax::recover_apex(&source.text), diagnostics }),
+    }
+}
+
+fn compile_text(source: &Source, findings: &mut Findings<'_>) -> Option<CompiledZone> {
+    let tree = syntax::parse(source, findings)?;
+    let document = document::read(tree.get_ref(), findings)?;
+    Some(zone::compile(&document, findings))
+}
+
+/// Compiles all zone files; the results are in the order of the sources.
+///
+/// Of several files with one apex all but the first by path are rejected, also when that one is broken: a mistake in one
+/// file must not bring another one into service.
+pub fn compile_zones(sources: &[Source]) -> Vec<Compiled> {
+    let mut compiled: Vec<Compiled> = sources.iter().map(compile_zone).collect();
+    let mut by_path: Vec<(&Source, &mut Compiled)> = sources.iter().zip(&mut compiled).collect();
+    by_path.sort_by(|(one, _), (other, _)| one.path.cmp(&other.path));
+    let mut first_of: HashMap<Name, &Source> = HashMap::new();
+    for (source, result) in by_path {
+        let apex = match &*result {
+            Ok((zone, _)) => Some(zone.apex.clone()),
+            Err(rejected) => rejected.apex.clone(),
+        };
+        let Some(apex) = apex else { continue };
+        match first_of.get(&apex) {
+            Some(first) => reject_second(result, &apex, source, first),
+            None => {
+                first_of.insert(apex, source);
+            }
+        }
+    }
+    compiled
+}
+
+/// Rejects a file whose zone is defined in another file.
+fn reject_second(result: &mut Compiled, apex: &Name, source: &Source, first: &Source) {
+    let mut findings = Findings::new(source);
+    let message = format!("the zone {apex} is also defined in {}", first.path);
+    let error = match syntax::apex_span(&source.text) {
+        Some(span) => findings.error(span, message),
+        None => findings.error_of_file(message),
+    };
+    error.help("one zone is one file: merge them, or remove one");
+    if let Some(span) = syntax::apex_span(&first.text) {
+        error.related_in(&first.path, span, "the zone that is kept");
+    }
+    let mut diagnostics = findings.finish();
+    diagnostics.extend(match result {
+        Ok((_, warnings)) => std::mem::take(warnings),
+        Err(rejected) => std::mem::take(&mut rejected.diagnostics),
+    });
+    *result = Err(Rejected { apex: Some(apex.clone()), diagnostics });
+}

@@ -1,0 +1,466 @@
+//! Whole zone files: what a good one compiles to, what is warned of, the limits, and that nothing panics.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::geo::{Continent, CountryCode};
+use crate::health::{HttpCheck, Protocol, StatusSet};
+use crate::limits::{ERRORS_PER_FILE, POLICY_DEPTH, POLICY_TARGETS, POOL_ENDPOINTS};
+use crate::policy::{CheckId, Place, PolicyId, PoolId, Rule, Target, Weight};
+use crate::wire::{RecordType, Ttl};
+use crate::zone::presentation;
+
+/// Uses everything the grammar has.
+const COMPLETE: &str = include_str!("../../tests/complete.toml");
+
+fn source(text: &str) -> Source {
+    Source { path: "zones/t.toml".into(), text: text.into(), modified: 1_700_000_000 }
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text, &Name::parse("example.com.", &Name::root()).unwrap()).unwrap()
+}
+
+fn compile(text: &str) -> (CompiledZone, Vec<Diagnostic>) {
+    let source = source(text);
+    compile_zone(&source).unwrap_or_else(|rejected| {
+        panic!("{}", render(&rejected.diagnostics, |_| Some(&source.text), false))
+    })
+}
+
+/// A zone with the lines that every zone needs.
+fn zone_with(sections: &str, names: &str) -> String {
+    format!(
+        "zone = \"example.com\"\n{sections}\n[names]\n\"@\" = {{ SOA = \"ns1 host\", NS = \"ns1\" }}\n\
+         ns1 = {{ A = \"192.0.2.53\" }}\n{names}\n"
+    )
+}
+
+fn errors(text: &str) -> Vec<String> {
+    let rejected = compile_zone(&source(text)).expect_err(text);
+    let errors = rejected.diagnostics.into_iter().filter(Diagnostic::is_error);
+    errors.map(|diagnostic| diagnostic.message).collect()
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    compile(text).1.into_iter().map(|diagnostic| diagnostic.message).collect()
+}
+
+fn rrset<'z>(zone: &'z CompiledZone, owner: &str, rtype: RecordType) -> &'z RRset {
+    let found = zone.names[&name(owner)].rrsets.iter().find(|rrset| rrset.rtype == rtype);
+    found.unwrap_or_else(|| panic!("{owner} {rtype}"))
+}
+
+fn ttl(seconds: u32) -> Ttl {
+    Ttl::from_seconds(seconds).unwrap()
+}
+
+#[test]
+fn a_complete_zone_has_its_checks() {
+    let (zone, found) = compile(COMPLETE);
+    assert_eq!(found, []);
+    assert_eq!(zone.apex, name("@"));
+    let [web, plain, database] = zone.checks.as_slice() else { panic!("{:?}", zone.checks) };
+    assert_eq!((&*web.name, web.spec.port, &web.address), ("web", 8443, &None));
+    assert_eq!(web.spec.every, Duration::from_secs(10));
+    assert_eq!(web.spec.timeout, Duration::from_millis(2500));
+    assert_eq!((web.spec.down_after.as_u8(), web.spec.up_after.as_u8()), (5, 2));
+    let https = HttpCheck {
+        tls: true,
+        path: "/healthz".into(),
+        host: Some("www.example.com".into()),
+        expect: StatusSet::parse("200,204,301-302").unwrap(),
+    };
+    assert_eq!(web.spec.protocol, Protocol::Http(https));
+    assert_eq!((plain.spec.port, plain.spec.every), (80, Duration::from_secs(30)));
+    assert_eq!(plain.spec.timeout, Duration::from_secs(4));
+    assert_eq!(plain.address, Some(ProbeAddress::Name("probe.example.net".into())));
+    assert_eq!((database.spec.port, &database.spec.protocol), (5432, &Protocol::Tcp));
+    assert_eq!(database.address, Some(ProbeAddress::Ip("198.51.100.9".parse().unwrap())));
+    assert_eq!(database.spec.every, Duration::from_secs(2));
+    assert_eq!(database.spec.timeout, Duration::from_secs(2), "never longer than `every`");
+    assert_eq!(database.spec.up_after.as_u8(), 4, "as many as `down_after` (rule 59)");
+}
+
+#[test]
+fn a_complete_zone_has_its_pools_and_policies() {
+    let (zone, _) = compile(COMPLETE);
+    let routing = &zone.routing;
+    let pools: Vec<&str> = routing.pools.iter().map(|pool| &*pool.name).collect();
+    assert_eq!(pools, ["us", "eu", "ap", "cdn", "cdn-backup"]);
+    let us = &routing.pools[0];
+    assert_eq!(us.check, Some(CheckId(0)));
+    let types: Vec<RecordType> = us.endpoints.iter().map(|endpoint| endpoint.rtype).collect();
+    assert_eq!(types, [RecordType::A, RecordType::AAAA]);
+    assert_eq!(
+        (&*us.endpoints[0].rdata, &*us.endpoints[0].label),
+        (&[192, 0, 2, 10][..], "192.0.2.10")
+    );
+    let cdn = &routing.pools[3].endpoints[0];
+    assert_eq!(
+        (cdn.rtype, &*cdn.rdata),
+        (RecordType::CNAME, &b"\x03cdn\x07example\x03net\x00"[..])
+    );
+    let backup = &routing.pools[4].endpoints[0];
+    assert_eq!(&*backup.rdata, name("static").as_wire(), "relative to the zone");
+
+    let pool = |id| Target::Pool(PoolId(id));
+    let policy = |id| Target::Policy(PolicyId(id));
+    let rules: Vec<&Rule> = routing.policies.iter().map(|policy| &policy.rule).collect();
+    let weights = vec![(Weight(60), pool(0)), (Weight(0), pool(1)), (Weight(255), pool(2))];
+    assert_eq!(rules[0], &Rule::Weighted(weights));
+    assert!(!routing.policies[0].evaluate_health && routing.policies[1].evaluate_health);
+    assert_eq!(rules[1], &Rule::Failover(vec![pool(2), policy(0)]));
+    let places = [
+        (Place::Country(CountryCode::parse("IS").unwrap()), vec![pool(0)]),
+        (Place::Country(CountryCode::parse("NA").unwrap()), vec![pool(1)]),
+        (Place::Continent(Continent::Europe), vec![pool(1), policy(0)]),
+        (Place::Continent(Continent::NorthAmerica), vec![pool(0), policy(0)]),
+        (Place::Default, vec![policy(1)]),
+    ];
+    assert_eq!(rules[2], &Rule::Geolocation(places.into()));
+    assert_eq!(rules[3], &Rule::Failover(vec![pool(3), pool(4)]));
+}
+
+#[test]
+fn a_complete_zone_has_its_names() {
+    let (zone, _) = compile(COMPLETE);
+    let route = |owner: &str| zone.names[&name(owner)].route.unwrap();
+    assert_eq!(route("api").target, Target::Policy(PolicyId(2)));
+    assert_eq!(route("api").ttl, ttl(30));
+    assert_eq!(route("us").target, Target::Pool(PoolId(0)));
+    assert_eq!(route("us").ttl, ttl(600), "the zone's");
+    assert_eq!(route("*.shop").target, Target::Policy(PolicyId(0)));
+    assert_eq!(route("assets").target, Target::Policy(PolicyId(3)));
+    assert_eq!(rrset(&zone, "api", RecordType::TXT).ttl, ttl(30), "the name's");
+    assert_eq!(rrset(&zone, "mail", RecordType::A).ttl, ttl(86_400), "its own");
+    assert_eq!(rrset(&zone, "mail", RecordType::AAAA).ttl, ttl(3_600));
+    assert_eq!(rrset(&zone, "@", RecordType::NS).rdata.len(), 2);
+    let soa = presentation::parse_rdata(
+        RecordType::SOA,
+        "ns1 hostmaster 1700000000 7200 3600 1209600 60",
+        &zone.apex,
+    );
+    assert_eq!(rrset(&zone, "@", RecordType::SOA).rdata, [soa.unwrap()]);
+    assert_eq!(*rrset(&zone, "@", RecordType::TXT).rdata[0], *b"\x0bv=spf1 -all");
+    assert_eq!(*rrset(&zone, "@", RecordType::TXT).rdata[1], *b"\x03a b\x01c");
+    assert_eq!(*rrset(&zone, "x", RecordType(65280)).rdata[0], [0xab, 0xcd]);
+    assert_eq!(rrset(&zone, "absolute", RecordType::PTR).rdata.len(), 1);
+    let types = ["@", "x"].map(|owner| zone.names[&name(owner)].rrsets.len());
+    assert_eq!(types, [6, 14]);
+}
+
+#[test]
+fn a_minimal_zone_has_defaults() {
+    let (zone, found) = compile(&zone_with("", ""));
+    assert_eq!((zone.names.len(), found.len()), (2, 0));
+    assert_eq!(rrset(&zone, "ns1", RecordType::A).ttl, ttl(300));
+}
+
+#[test]
+fn warnings_do_not_reject() {
+    let sections = "[check.c]\ntcp = 1\n[pool.p]\naddresses = \"192.0.2.1\"\n\
+                    [policy.q]\ntype = \"geolocation\"\ncontinent.EU = \"p\"\n";
+    assert_eq!(
+        warnings(&zone_with(sections, "")),
+        [
+            "the check `c` is not used",
+            "the policy `q` has no default",
+            "the policy `q` is not used"
+        ]
+    );
+    for (names, warning) in [
+        (
+            "\"www.example.com\" = { A = \"192.0.2.1\" }",
+            "`www.example.com` is relative and so means www.example.com.example.com.",
+        ),
+        (
+            "m = { MX = \"10 aspmx.l.google.com\" }",
+            "aspmx.l.google.com.example.com. does not exist in this zone",
+        ),
+        ("m = { MX = \"10 t\" }\nt = { TXT = \"\" }", "t.example.com. has no address"),
+        (
+            "m = { MX = \"10 c\" }\nc = { CNAME = \"ns1\" }",
+            "c.example.com. is a CNAME, which MX must not name",
+        ),
+        (
+            "d = { NS = \"ns.d\" }\n\"ns.d\" = { A = \"192.0.2.1\", TXT = \"x\" }",
+            "nobody can see the data of ns.d.example.com.",
+        ),
+    ] {
+        assert_eq!(warnings(&zone_with("", names)), [warning], "{names}");
+    }
+    for fine in [
+        "w = { CNAME = \"a.w2\" }\n\"*.w2\" = { A = \"192.0.2.1\" }",
+        "d = { NS = \"ns.d\" }\n\"ns.d\" = { A = \"192.0.2.1\" }",
+        "m = { MX = \"0 .\" }",
+        "d = { NS = \"ns.d\" }\nm = { MX = \"1 mail.d\" }",
+    ] {
+        assert!(warnings(&zone_with("", fine)).is_empty(), "{fine}");
+    }
+}
+
+#[test]
+fn rule_17_a_weight_is_an_integer_up_to_255() {
+    let zone = |weight: &str| {
+        let pool = "[pool.p]\naddresses = [\"192.0.2.1\"]\n";
+        let policy = format!("[policy.w]\ntype = \"weighted\"\nweights.p = {weight}\n");
+        zone_with(&format!("{pool}{policy}"), "a = { policy = \"w\" }")
+    };
+    for weight in ["0", "255", "0xff"] {
+        compile(&zone(weight));
+    }
+    for weight in ["256", "-1", "1.0", "\"1\"", "true", "99999999999999999999"] {
+        assert_eq!(errors(&zone(weight)), ["the weight of `p` must be an integer from 0 to 255"]);
+    }
+}
+
+#[test]
+fn routes_and_records_that_contradict_are_refused() {
+    let sections = "[pool.a]\naddresses = [\"192.0.2.1\"]\n[pool.c]\ncname = \"x.net.\"\n[pool.self]\ncname = \"n\"\n";
+    for (names, error) in [
+        ("n = { pool = \"a\", AAAA = \"::1\" }", "n.example.com. has AAAA records beside a route"),
+        ("n = { pool = \"a\", CNAME = \"x\" }", "n.example.com. has a CNAME beside other data"),
+        (
+            "n = { pool = \"c\", TXT = \"x\" }",
+            "n.example.com. would have a CNAME beside other data",
+        ),
+        ("n = { pool = \"self\" }", "n.example.com. would be a CNAME of itself"),
+        (
+            "n = { pool = \"a\", NS = \"ns1\" }",
+            "n.example.com. is delegated and cannot be routed as well",
+        ),
+        ("n = { pool = \"a\", policy = \"a\" }", "a name has either a policy or a pool"),
+        ("n = { DNAME = [\"x.\", \"y.\"] }", "n.example.com. has more than one DNAME record"),
+        ("n = { SOA = \"a b\" }", "the SOA belongs to the apex, example.com."),
+    ] {
+        assert_eq!(errors(&zone_with(sections, names))[0], error, "{names}");
+    }
+    compile(&zone_with(sections, "n = { pool = \"a\", TXT = \"x\", MX = \"0 .\" }"));
+    let apex = zone_with(sections, "").replace("NS = \"ns1\"", "NS = \"ns1\", pool = \"c\"");
+    assert_eq!(errors(&apex), ["the apex cannot be a CNAME, and this route makes one"]);
+}
+
+/// Policies in a chain, each naming the next and a pool.
+fn chain(length: usize) -> String {
+    let mut text = "[pool.p]\naddresses = [\"192.0.2.1\"]\n".to_owned();
+    for level in 0..length {
+        let next = if level + 1 == length { "p".to_owned() } else { format!("l{}", level + 1) };
+        text.push_str(&format!("[policy.l{level}]\ntype = \"failover\"\ntargets = [\"{next}\"]\n"));
+    }
+    zone_with(&text, "n = { policy = \"l0\" }")
+}
+
+#[test]
+fn policies_nest_to_the_limit() {
+    compile(&chain(POLICY_DEPTH));
+    let found = errors(&chain(POLICY_DEPTH + 3));
+    assert_eq!(found, [format!("below the policy `l2` policies nest {} deep", POLICY_DEPTH + 1)]);
+    assert_eq!(errors(&chain(20_000)).len(), 2, "too deep, too many; and no overflow of the stack");
+}
+
+/// Levels of four policies, each naming all four of the level below: a selection may visit 4, 20, 84 and so on.
+fn lattice(levels: usize) -> String {
+    let twins = |level: usize| ["a", "b", "c", "d"].map(|twin| format!("{twin}{level}"));
+    let mut text = "[pool.p]\naddresses = [\"192.0.2.1\"]\n".to_owned();
+    for level in 0..levels {
+        let below = if level == 0 { "p".to_owned() } else { twins(level - 1).join("\", \"") };
+        for twin in twins(level) {
+            text.push_str(&format!(
+                "[policy.{twin}]\ntype = \"failover\"\ntargets = [\"{below}\"]\n"
+            ));
+        }
+    }
+    let routes = twins(levels - 1).map(|twin| format!("{twin} = {{ policy = \"{twin}\" }}\n"));
+    zone_with(&text, &routes.concat())
+}
+
+#[test]
+fn shared_branches_count_each_time() {
+    compile(&lattice(6));
+    let over = ["a6", "b6", "c6", "d6"]
+        .map(|twin| format!("the policy `{twin}` may look at 9556 targets for one query"));
+    assert_eq!(errors(&lattice(9)), over, "only the lowest ones, not all above");
+}
+
+#[test]
+fn pools_and_policies_are_bounded() {
+    let addresses = |count: usize| {
+        let list: Vec<String> =
+            (0..count).map(|n| format!("\"192.0.{}.{}\"", n / 250, n % 250 + 1)).collect();
+        zone_with(&format!("[pool.p]\naddresses = [{}]\n", list.join(", ")), "n = { pool = \"p\" }")
+    };
+    compile(&addresses(POOL_ENDPOINTS));
+    assert_eq!(errors(&addresses(POOL_ENDPOINTS + 1)), ["a pool may have 400 addresses, not 401"]);
+    let targets = |count: usize| {
+        let pools =
+            (0..count).map(|n| format!("[pool.p{n}]\naddresses = [\"192.0.2.{}\"]\n", n + 1));
+        let weights: Vec<String> = (0..count).map(|n| format!("p{n} = 1")).collect();
+        let policy =
+            format!("[policy.w]\ntype = \"weighted\"\nweights = {{ {} }}\n", weights.join(", "));
+        zone_with(&format!("{}{policy}", pools.collect::<String>()), "n = { policy = \"w\" }")
+    };
+    compile(&targets(POLICY_TARGETS));
+    assert_eq!(
+        errors(&targets(POLICY_TARGETS + 1)),
+        ["the policy `w` gives one client 101 targets, 100 is the most"]
+    );
+}
+
+#[test]
+fn an_rrset_fits_into_an_answer() {
+    let texts: Vec<String> = (0..300).map(|n| format!("\"{n} {}\"", "x".repeat(240))).collect();
+    let found = errors(&zone_with("", &format!("t = {{ TXT = [{}] }}", texts.join(", "))));
+    assert!(found[0].contains("octets together"), "{found:?}");
+}
+
+#[test]
+fn all_errors_of_a_file_are_found_up_to_the_limit() {
+    let names: String =
+        (0..ERRORS_PER_FILE * 2).map(|n| format!("n{n} = {{ A = \"x\" }}\n")).collect();
+    let found = errors(&zone_with("", &names));
+    assert_eq!(found.len(), ERRORS_PER_FILE + 1);
+    assert_eq!(found.last().unwrap(), "there are 50 more errors in this file");
+}
+
+#[test]
+fn the_later_of_two_files_is_rejected_even_if_the_first_is_broken() {
+    let file =
+        |path: &str, text: &str| Source { path: path.into(), text: text.into(), modified: 0 };
+    let good = zone_with("", "");
+    let sources = [file("a.toml", "zone = \"EXAMPLE.com\"\n]"), file("b.toml", &good)];
+    let compiled = compile_zones(&sources);
+    let rejected: Vec<&Rejected> =
+        compiled.iter().map(|result| result.as_ref().unwrap_err()).collect();
+    assert!(rejected.iter().all(|rejected| rejected.apex == Some(name("@"))));
+    assert_eq!(
+        rejected[1].diagnostics[0].message,
+        "the zone example.com. is also defined in a.toml"
+    );
+    assert_eq!(rejected[1].diagnostics[0].line(), Some(1));
+}
+
+#[test]
+fn the_root_and_odd_names_are_zones_too() {
+    let text = "zone = \".\"\n[names]\n\"@\" = { SOA = \"a. b.\", NS = \"a.\" }\na = { A = \"192.0.2.1\" }\n";
+    assert!(compile(text).0.apex.is_root());
+    let odd = "\"a\\\\.b\" = { A = \"192.0.2.1\" }\n\"x.*.y\" = { A = \"192.0.2.2\" }\n\"_sip._tcp\" = { SRV = \"0 0 1 ns1\" }";
+    let (zone, found) = compile(&zone_with("", odd));
+    assert_eq!((zone.names.len(), found.len()), (5, 0));
+    assert!(errors("zone = \"@\"")[0].contains("must be a name"));
+}
+
+#[test]
+fn a_large_zone_takes_little_time() {
+    let names: String =
+        (0..20_000).map(|n| format!("n{n} = {{ A = \"192.0.2.1\", TXT = \"x\" }}\n")).collect();
+    let text = zone_with("", &names);
+    let start = std::time::Instant::now();
+    assert_eq!(compile(&text).0.names.len(), 20_002);
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+/// A change that a slip of the fingers or of an editor makes.
+#[derive(Clone, Debug)]
+enum Slip {
+    Delete(prop::sample::Index),
+    Insert(prop::sample::Index, char),
+    Replace(prop::sample::Index, char),
+    DeleteLine(prop::sample::Index),
+    RepeatLine(prop::sample::Index),
+    SwapLines(prop::sample::Index, prop::sample::Index),
+    Truncate(prop::sample::Index),
+}
+
+fn slip() -> impl Strategy<Value = Slip> {
+    let index = any::<prop::sample::Index>;
+    let typed = || {
+        let likely = prop::sample::select(
+            "\"'[]{}=.,#\\\n@*-_0aZ9 é\u{1b}\u{202e}".chars().collect::<Vec<_>>(),
+        );
+        prop_oneof![4 => likely, 1 => any::<char>()]
+    };
+    prop_oneof![
+        index().prop_map(Slip::Delete),
+        (index(), typed()).prop_map(|(at, c)| Slip::Insert(at, c)),
+        (index(), typed()).prop_map(|(at, c)| Slip::Replace(at, c)),
+        index().prop_map(Slip::DeleteLine),
+        index().prop_map(Slip::RepeatLine),
+        (index(), index()).prop_map(|(one, other)| Slip::SwapLines(one, other)),
+        index().prop_map(Slip::Truncate),
+    ]
+}
+
+fn apply(slip: &Slip, text: &str) -> String {
+    let mut characters: Vec<char> = text.chars().collect();
+    let mut lines: Vec<&str> = text.lines().collect();
+    if characters.is_empty() || lines.is_empty() {
+        return text.to_owned();
+    }
+    let (last, last_line) = (characters.len(), lines.len());
+    match slip {
+        Slip::Delete(at) => {
+            characters.remove(at.index(last));
+        }
+        Slip::Insert(at, c) => characters.insert(at.index(last), *c),
+        Slip::Replace(at, c) => characters[at.index(last)] = *c,
+        Slip::Truncate(at) => characters.truncate(at.index(last)),
+        Slip::DeleteLine(at) => {
+            lines.remove(at.index(last_line));
+            return lines.join("\n");
+        }
+        Slip::RepeatLine(at) => {
+            lines.insert(at.index(last_line), lines[at.index(last_line)]);
+            return lines.join("\n");
+        }
+        Slip::SwapLines(one, other) => {
+            lines.swap(one.index(last_line), other.index(last_line));
+            return lines.join("\n");
+        }
+    }
+    characters.into_iter().collect()
+}
+
+/// Never a panic; a zone, or at least one error; and every message can be printed.
+fn assert_judged(text: &str) {
+    let source = source(text);
+    let found = match compile_zone(&source) {
+        Ok((zone, warnings)) => {
+            assert!(warnings.iter().all(|warning| !warning.is_error()));
+            assert!(zone.names.contains_key(&zone.apex));
+            warnings
+        }
+        Err(rejected) => {
+            assert!(rejected.diagnostics.iter().any(Diagnostic::is_error));
+            rejected.diagnostics
+        }
+    };
+    for styled in [false, true] {
+        let text = render(&found, |_| Some(&source.text), styled);
+        assert!(styled || text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    }
+    let _ = read_settings(&source);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(53),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn no_slip_panics(slips in prop::collection::vec(slip(), 1..4)) {
+        let text = slips.iter().fold(COMPLETE.to_owned(), |text, slip| apply(slip, &text));
+        assert_judged(&text);
+    }
+
+    #[test]
+    fn no_text_panics(text in any::<String>()) {
+        assert_judged(&text);
+        assert_judged(&format!("zone = \"a\"\n[names]\n\"@\" = {text}"));
+    }
+}

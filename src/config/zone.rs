@@ -1,0 +1,248 @@
+//! From a document to a zone that can be served: RRsets, routes, and the rules that a zone as a whole must keep.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::diagnostic::{Findings, Span};
+use super::document::Document;
+use super::names::{Owner, Records, TypedRoute};
+use super::routing::{Connected, connect};
+use super::{CompiledName, CompiledZone, advice};
+use crate::limits::RRSET_OCTETS;
+use crate::policy::{PoolId, Route, Target};
+use crate::wire::{Name, RecordType};
+use crate::zone::{RRset, presentation};
+
+/// Octets of a record beside its owner's pointer and its data: pointer, type, class, TTL and length (RFC 1035 §3.2.1).
+const RECORD_HEADER_OCTETS: usize = 12;
+
+/// Compiles a document. The result is a zone only if the findings have no errors.
+pub(super) fn compile(document: &Document<'_>, findings: &mut Findings<'_>) -> CompiledZone {
+    let mut connected = connect(document, findings);
+    let compiled = sorted(&document.names).into_iter().map(|owner| {
+        let compiled = compile_owner(owner, document, &mut connected, findings);
+        (owner.name.value.clone(), compiled)
+    });
+    let names: BTreeMap<Name, CompiledName> = compiled.collect();
+    check_apex(document, findings);
+    if !findings.has_errors() {
+        connected.warn_unused(document, findings);
+        advice::give(document, findings);
+    }
+    let apex = document.apex.value.clone();
+    CompiledZone { apex, names, routing: connected.routing, checks: connected.checks }
+}
+
+/// Owners in canonical order, so that the map is built in one go: with a million names comparing is much of the time.
+fn sorted<'d, 't>(owners: &'d [Owner<'t>]) -> Vec<&'d Owner<'t>> {
+    let mut sorted: Vec<&Owner<'t>> = owners.iter().collect();
+    sorted.sort_by(|one, other| one.name.value.cmp(&other.name.value));
+    sorted
+}
+
+fn compile_owner(
+    owner: &Owner<'_>,
+    document: &Document<'_>,
+    connected: &mut Connected<'_>,
+    findings: &mut Findings<'_>,
+) -> CompiledName {
+    let ttl = owner.ttl.unwrap_or(document.ttl);
+    let rrsets = owner.records.iter().map(|records| RRset {
+        rtype: records.rtype.value,
+        ttl: records.ttl.unwrap_or(ttl),
+        rdata: distinct_rdata(records, &owner.name.value, findings),
+    });
+    let rrsets = rrsets.collect();
+    check_owner(owner, document, findings);
+    let target = owner.route.as_ref().and_then(|route| connected.route(route, findings));
+    if let (Some(target), Some(route)) = (target, &owner.route) {
+        check_route(owner, route, target, document, connected, findings);
+    }
+    CompiledName { rrsets, route: target.map(|target| Route { target, ttl }) }
+}
+
+/// The records of a set, none twice (RFC 2181 §5) and together no more than an answer holds.
+fn distinct_rdata(records: &Records, owner: &Name, findings: &mut Findings<'_>) -> Vec<Box<[u8]>> {
+    let rtype = records.rtype.value;
+    let mut seen: HashMap<_, Span> = HashMap::new();
+    let mut octets = 0usize;
+    let mut distinct = Vec::with_capacity(records.rdata.len());
+    for rdata in &records.rdata {
+        let key = presentation::comparable(rtype, &rdata.value);
+        if let Some(first) = seen.insert(key, rdata.span.clone()) {
+            let message = format!("{owner} has the same {rtype} record twice");
+            findings.error(rdata.span.clone(), message).related(first, "first here");
+            continue;
+        }
+        octets = octets.saturating_add(rdata.value.len()).saturating_add(RECORD_HEADER_OCTETS);
+        distinct.push(rdata.value.clone());
+    }
+    if octets > RRSET_OCTETS {
+        let message = format!("the {rtype} records of {owner} have {octets} octets together");
+        let label = format!("{RRSET_OCTETS} is the most that fits into an answer");
+        findings.error(records.rtype.span.clone(), message).label(label);
+    }
+    distinct
+}
+
+/// What one owner may hold, whatever its route.
+fn check_owner(owner: &Owner<'_>, document: &Document<'_>, findings: &mut Findings<'_>) {
+    let is_apex = owner.name.value == document.apex.value;
+    for rtype in [RecordType::CNAME, RecordType::DNAME, RecordType::SOA] {
+        if let Some(second) = owner.records_of(rtype).and_then(|records| records.rdata.get(1)) {
+            let message = format!("{} has more than one {rtype} record", owner.name.value);
+            findings.error(second.span.clone(), message);
+        }
+    }
+    if let Some(cname) = owner.records_of(RecordType::CNAME) {
+        check_cname(owner, cname, is_apex, findings);
+    }
+    if let Some(soa) = owner.records_of(RecordType::SOA).filter(|_| !is_apex) {
+        let message = format!("the SOA belongs to the apex, {}", document.apex.value);
+        findings.error(soa.rtype.span.clone(), message).help("write it at \"@\"");
+    }
+    let Some(ns) = owner.records_of(RecordType::NS).filter(|_| !is_apex) else {
+        return;
+    };
+    if owner.name.value.is_wildcard() {
+        findings.error(ns.rtype.span.clone(), "a wildcard cannot delegate (RFC 4592 §4.2)");
+    }
+    if let Some(route) = &owner.route {
+        let message = format!("{} is delegated and cannot be routed as well", owner.name.value);
+        let error = findings.error(route.target.span.clone(), message);
+        error.related(ns.rtype.span.clone(), "delegated here");
+    }
+}
+
+/// A CNAME stands alone, and never at the apex (RFC 1034 §3.6.2, RFC 1912 §2.4).
+fn check_cname(owner: &Owner<'_>, cname: &Records, is_apex: bool, findings: &mut Findings<'_>) {
+    let name = &owner.name.value;
+    if is_apex {
+        findings
+            .error(cname.rtype.span.clone(), "the apex cannot be a CNAME")
+            .label("SOA and NS stand here, and a CNAME stands alone")
+            .help("make a pool of the addresses, or write A and AAAA records");
+        return;
+    }
+    let other = owner.records.iter().find(|records| records.rtype.value != RecordType::CNAME);
+    let other = other.map(|records| records.rtype.span.clone());
+    let route = owner.route.as_ref().map(|route| route.target.span.clone());
+    if let Some(other) = other.or(route) {
+        findings
+            .error(cname.rtype.span.clone(), format!("{name} has a CNAME beside other data"))
+            .related(other, "the other data")
+            .help("a CNAME says that the name is another name: it stands alone (RFC 1034 §3.6.2)");
+    }
+    let points_at = cname.rdata.first().and_then(|rdata| {
+        let target = presentation::target_of(RecordType::CNAME, &rdata.value)?;
+        (target == *name).then_some(rdata.span.clone())
+    });
+    if let Some(span) = points_at {
+        findings.error(span, format!("{name} is a CNAME of itself"));
+    }
+}
+
+/// A route makes either addresses or an alias; its name may hold nothing that contradicts that.
+fn check_route(
+    owner: &Owner<'_>,
+    route: &TypedRoute<'_>,
+    target: Target,
+    document: &Document<'_>,
+    connected: &Connected<'_>,
+    findings: &mut Findings<'_>,
+) {
+    let name = &owner.name.value;
+    for rtype in [RecordType::A, RecordType::AAAA] {
+        if let Some(records) = owner.records_of(rtype) {
+            findings
+                .error(
+                    records.rtype.span.clone(),
+                    format!("{name} has {rtype} records beside a route"),
+                )
+                .related(route.target.span.clone(), "the route makes A and AAAA records")
+                .help("make a pool of these addresses, or remove the route");
+        }
+    }
+    let below = connected.routing.pools_below(target);
+    let (aliases, others): (Vec<PoolId>, Vec<PoolId>) =
+        below.into_iter().partition(|id| pool_of(document, *id).is_some_and(|p| p.cname.is_some()));
+    let Some(alias) = aliases.first().and_then(|id| pool_of(document, *id)) else {
+        return;
+    };
+    if let Some(other) = others.first().and_then(|id| pool_of(document, *id)) {
+        findings
+            .error(route.target.span.clone(), format!("{name} may become a CNAME or addresses"))
+            .related(alias.name.span.clone(), "this pool is a CNAME")
+            .related(other.name.span.clone(), "this pool is not")
+            .help("a name is one or the other: all pools of a route must be alike");
+    }
+    check_alias(owner, route, &aliases, document, findings);
+}
+
+/// A name whose route makes a CNAME.
+fn check_alias(
+    owner: &Owner<'_>,
+    route: &TypedRoute<'_>,
+    aliases: &[PoolId],
+    document: &Document<'_>,
+    findings: &mut Findings<'_>,
+) {
+    let name = &owner.name.value;
+    let span = route.target.span.clone();
+    if *name == document.apex.value {
+        findings
+            .error(span, "the apex cannot be a CNAME, and this route makes one")
+            .help("use pools of addresses at the apex");
+        return;
+    }
+    if let Some(other) = owner.records.first() {
+        findings
+            .error(span.clone(), format!("{name} would have a CNAME beside other data"))
+            .related(other.rtype.span.clone(), "the other data");
+    }
+    let pools = aliases.iter().filter_map(|id| pool_of(document, *id));
+    for cname in pools.filter_map(|pool| pool.cname.as_ref()) {
+        if cname.value == *name {
+            findings
+                .error(span.clone(), format!("{name} would be a CNAME of itself"))
+                .related(cname.span.clone(), "the alias");
+        }
+    }
+}
+
+fn pool_of<'d, 't>(document: &'d Document<'t>, id: PoolId) -> Option<&'d super::pool::Pool<'t>> {
+    document.pools.get(usize::from(id.0))
+}
+
+/// The apex has exactly one SOA and at least one NS (RFC 1035 §5.2).
+fn check_apex(document: &Document<'_>, findings: &mut Findings<'_>) {
+    let apex = document.names.iter().find(|owner| owner.name.value == document.apex.value);
+    let present: HashSet<RecordType> =
+        apex.iter().flat_map(|owner| &owner.records).map(|records| records.rtype.value).collect();
+    let missing: Vec<&str> = [
+        (RecordType::SOA, "SOA = \"ns1 hostmaster\""),
+        (RecordType::NS, "NS = [\"ns1\", \"ns2\"]"),
+    ]
+    .into_iter()
+    .filter(|(rtype, _)| !present.contains(rtype))
+    .map(|(_, line)| line)
+    .collect();
+    if missing.is_empty() {
+        return;
+    }
+    let what = match (present.contains(&RecordType::SOA), present.contains(&RecordType::NS)) {
+        (false, false) => "neither an SOA nor NS records",
+        (false, true) => "no SOA record",
+        _ => "no NS records",
+    };
+    let message = format!("the zone {} has {what} at its apex", document.apex.value);
+    let lines = missing.join(", ");
+    let (span, help) = match (apex, &document.names_span) {
+        (Some(apex), _) => (apex.name.span.clone(), format!("add {lines} here")),
+        (None, Some(names)) => (names.clone(), format!("add \"@\" = {{ {lines} }} here")),
+        (None, None) => {
+            let help = format!("add a table [names] with \"@\" = {{ {lines} }}");
+            (document.apex.span.clone(), help)
+        }
+    };
+    findings.error(span, message).help(help);
+}
