@@ -1,0 +1,321 @@
+//! RFC 1034 §4.3.2, as ordered steps over the node that a question led to.
+
+use super::engine::{Client, Engine, Outcome};
+use super::story::{PlacedBy, Stage, Story};
+use crate::geo::LocationId;
+use crate::limits::{ADDITIONAL_NAMES, CNAME_CHAIN, HEADER_OCTETS, NAME_OCTETS};
+use crate::policy::{PoolId, Random, Selection};
+use crate::snapshot::{BoundRoute, Handout};
+use crate::wire::{
+    ClientSubnet, Composer, Full, OptRecord, Owner, Rcode, RecordType, Records, Request, Section,
+    Ttl, ends_in,
+};
+use crate::zone::{Found, Node, ZoneId};
+
+/// The AA bit (RFC 1035 §4.1.1).
+const FLAG_AUTHORITATIVE: u16 = 0x0400;
+
+/// RDATA of the HINFO that answers ANY: CPU "RFC8482", no OS (RFC 8482 §4.2).
+const ANY_HINFO: &[u8] = b"\x07RFC8482\x00";
+
+/// An answer in the making.
+pub(super) struct Answering<'e, 'm, S> {
+    pub(super) engine: &'e Engine<'e>,
+    pub(super) request: &'m Request,
+    pub(super) client: Client,
+    pub(super) random: &'m mut Random,
+    pub(super) name: &'m mut [u8; NAME_OCTETS],
+    pub(super) composer: Composer<'m>,
+    pub(super) story: &'m mut S,
+    pub(super) rcode: Rcode,
+    pub(super) is_authoritative: bool,
+    pub(super) is_truncated: bool,
+    pub(super) scope: u8,
+    pub(super) pool: Option<(ZoneId, PoolId, bool)>,
+}
+
+/// Where to go after a node was answered from.
+enum Next<'e> {
+    Done,
+    /// A CNAME leads to this name.
+    Follow(&'e [u8]),
+}
+
+impl<'e, S: Story> Answering<'e, '_, S> {
+    /// Answers from where the question led, and closes the message.
+    pub(super) fn run(mut self, found: Found<'e>, opt: Option<OptRecord<'_>>) -> Outcome {
+        if self.walk(found).is_err() {
+            // What did not fit was left out whole (RFC 2181 §9).
+            self.is_truncated = true;
+            self.composer.set_truncated();
+        }
+        let opt = opt.map(|opt| OptRecord { subnet: self.answered_subnet(&opt), ..opt });
+        let authoritative = if self.is_authoritative { FLAG_AUTHORITATIVE } else { 0 };
+        let flags = self.request.answer_flags() | authoritative;
+        Outcome {
+            octets: self.composer.finish(self.request.id, flags, self.rcode, opt.as_ref()),
+            rcode: self.rcode,
+            qtype: Some(self.request.qtype),
+            zone: None,
+            pool: self.pool,
+            is_truncated: self.is_truncated,
+            has_subnet: self.request.subnet().is_some(),
+        }
+    }
+
+    /// The client subnet as it goes back: what came, and the scope of this answer (RFC 7871 §7.2.1). An answer to a prefix of
+    /// length 0 holds for everybody.
+    fn answered_subnet(&self, opt: &OptRecord<'_>) -> Option<(ClientSubnet, u8)> {
+        opt.subnet
+            .map(|(subnet, _)| (subnet, if subnet.address().is_some() { self.scope } else { 0 }))
+    }
+
+    /// Goes from node to node along CNAMEs.
+    fn walk(&mut self, found: Found<'e>) -> Result<(), Full> {
+        let mut found = found;
+        let mut owner = Owner::Question;
+        let mut visited = [u32::MAX; CNAME_CHAIN];
+        for hop in 0..CNAME_CHAIN {
+            let (node, is_wildcard) = match found {
+                Found::Exact(node) => (node, false),
+                Found::Wildcard(node) => (node, true),
+                Found::Delegation(cut) => return self.refer(cut, owner, hop),
+                Found::NoSuchName(zone) => return self.deny_name(zone),
+                Found::NotOurs => return Ok(()),
+            };
+            // A chain that comes back to a node it left from is a loop; its records are all there.
+            if visited.contains(&node.identity()) {
+                return Ok(());
+            }
+            if let Some(slot) = visited.get_mut(hop) {
+                *slot = node.identity();
+            }
+            self.story.stage(Stage::Found { node: node.name(), is_wildcard });
+            let Next::Follow(target) = self.answer_from(node, owner)? else {
+                return Ok(());
+            };
+            self.story.stage(Stage::Follow(target));
+            owner = Owner::Name(target);
+            found = self.find(target);
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, target: &[u8]) -> Found<'e> {
+        let Some(name) = self.name.get_mut(..target.len()) else {
+            return Found::NotOurs;
+        };
+        name.copy_from_slice(target);
+        name.make_ascii_lowercase();
+        self.engine.snapshot.catalog.find(name, self.request.qtype)
+    }
+
+    /// Step 3a: the node matches the whole name.
+    fn answer_from(&mut self, node: Node<'e>, owner: Owner<'e>) -> Result<Next<'e>, Full> {
+        let qtype = self.request.qtype;
+        if qtype == RecordType::ANY && (node.route().is_some() || node.rrsets().next().is_some()) {
+            let ttl = self.negative_ttl(node.zone());
+            self.composer.push_record(Section::Answer, owner, RecordType::HINFO, ttl, ANY_HINFO)?;
+            return Ok(Next::Done);
+        }
+        if let Some(route) = node.route().and_then(|route| self.engine.snapshot.route(route)) {
+            match (route.handout, qtype) {
+                (Handout::Alias, _) => {
+                    return self.answer_by_route(route, RecordType::CNAME, node, owner);
+                }
+                (Handout::Addresses, RecordType::A | RecordType::AAAA) => {
+                    return self.answer_by_route(route, qtype, node, owner);
+                }
+                (Handout::Addresses, _) => {}
+            }
+        }
+        if let Some(records) = node.rrset(qtype) {
+            self.push_in_turn(owner, &records)?;
+            return Ok(Next::Done);
+        }
+        // CNAME is followed for every type but itself, which the line above answered.
+        if let Some(records) = node.rrset(RecordType::CNAME) {
+            self.composer.push_records(Section::Answer, owner, &records, 0)?;
+            return Ok(records.rdata().next().map_or(Next::Done, Next::Follow));
+        }
+        self.deny_type(node.zone())
+    }
+
+    /// Writes an RRset; equal records take random turns at the front (rule 9).
+    fn push_in_turn(&mut self, owner: Owner<'_>, records: &Records<'_>) -> Result<(), Full> {
+        let turn = if records.count > 1 { self.random.below(u32::from(records.count)) } else { 0 };
+        self.composer.push_records(
+            Section::Answer,
+            owner,
+            records,
+            usize::try_from(turn).unwrap_or(0),
+        )
+    }
+
+    /// The records of the node are chosen for this client.
+    fn answer_by_route(
+        &mut self,
+        route: &'e BoundRoute,
+        rtype: RecordType,
+        node: Node<'e>,
+        owner: Owner<'e>,
+    ) -> Result<Next<'e>, Full> {
+        let snapshot = self.engine.snapshot;
+        let Some(routing) = snapshot.routing(route.zone) else {
+            return self.deny_type(node.zone());
+        };
+        let depends_on_place = route.depends_on_place();
+        self.story.stage(Stage::Route { zone: route.zone, target: route.target, depends_on_place });
+        let location = self.place(route);
+        let mut selection = Selection {
+            routing: &routing.bound,
+            view: self.engine.view,
+            rtype,
+            location,
+            random: self.random,
+            trace: self.story,
+        };
+        let chosen = selection.choose(route.target);
+        let pool = chosen.and_then(|chosen| routing.bound.pool(chosen.pool));
+        let mark = self.composer.mark();
+        let (mut result, mut target, composer) = (Ok(0u32), None, &mut self.composer);
+        if let Some(pool) = pool {
+            selection.endpoints(pool, rtype, |rdata| {
+                target = Some(rdata);
+                let pushed = composer.push_record(Section::Answer, owner, rtype, route.ttl, rdata);
+                result = result.and_then(|count: u32| pushed.map(|()| count.saturating_add(1)));
+                result.is_ok()
+            });
+        }
+        self.story.stage(Stage::Selected(chosen));
+        self.pool = chosen.map(|chosen| (route.zone, chosen.pool, chosen.is_last_resort));
+        match result {
+            Err(Full) => {
+                self.composer.rewind(mark);
+                Err(Full)
+            }
+            Ok(0) => self.deny_type(node.zone()),
+            Ok(_) if rtype == RecordType::CNAME && self.request.qtype != RecordType::CNAME => {
+                Ok(target.map_or(Next::Done, Next::Follow))
+            }
+            Ok(_) => Ok(Next::Done),
+        }
+    }
+
+    /// Where the client is for a route: by its subnet, or by the resolver's address if there is none, or none with a known
+    /// location. The scope is that of the subnet in either case.
+    fn place(&mut self, route: &BoundRoute) -> LocationId {
+        if !route.depends_on_place() {
+            return LocationId::UNKNOWN;
+        }
+        let subnet = self.request.subnet().and_then(|subnet| subnet.address());
+        let mut by = PlacedBy::Resolver;
+        if let Some(address) = subnet {
+            let place = route.place(address);
+            // One answer may have passed several routes: it holds for the smallest of their prefixes.
+            self.scope = self.scope.max(place.scope);
+            if place.location != LocationId::UNKNOWN {
+                self.story.stage(Stage::Placed {
+                    by: PlacedBy::Subnet,
+                    address,
+                    scope: place.scope,
+                });
+                return place.location;
+            }
+            by = PlacedBy::ResolverInstead;
+        }
+        let address = self.client.address;
+        let place = route.place(address);
+        let scope = if subnet.is_some() { self.scope } else { place.scope };
+        self.story.stage(Stage::Placed { by, address, scope });
+        place.location
+    }
+
+    /// Step 3b: the name was delegated away. The glue that the client can't do without is all there or the answer says that
+    /// it is truncated (RFC 9471 §3.1).
+    fn refer(&mut self, cut: Node<'e>, owner: Owner<'e>, hop: usize) -> Result<(), Full> {
+        self.story.stage(Stage::Delegation { cut: cut.name() });
+        self.is_authoritative = hop != 0;
+        let Some(records) = cut.rrset(RecordType::NS) else {
+            return Ok(());
+        };
+        let cut_owner = self.owner_above(owner, cut.name());
+        self.composer.push_records(Section::Authority, cut_owner, &records, 0)?;
+        for target in records.rdata().take(ADDITIONAL_NAMES) {
+            self.push_addresses(target, cut.name())?;
+        }
+        Ok(())
+    }
+
+    /// The owner of a record whose name is an ancestor of the name asked for.
+    fn owner_above<'n>(&self, owner: Owner<'_>, ancestor: &'n [u8]) -> Owner<'n> {
+        let question = self.request.folded_name().len();
+        match owner {
+            Owner::Question => question
+                .checked_sub(ancestor.len())
+                .and_then(|start| start.checked_add(HEADER_OCTETS))
+                .and_then(|offset| u16::try_from(offset).ok())
+                .map_or(Owner::Name(ancestor), Owner::At),
+            _ => Owner::Name(ancestor),
+        }
+    }
+
+    /// Adds the addresses of a name server. Those at or below the cut must fit; others are a kindness.
+    fn push_addresses(&mut self, target: &'e [u8], cut: &[u8]) -> Result<(), Full> {
+        let Some(name) = self.name.get_mut(..target.len()) else {
+            return Ok(());
+        };
+        name.copy_from_slice(target);
+        name.make_ascii_lowercase();
+        let is_required = ends_in(name, cut);
+        let Some(node) = self.engine.snapshot.catalog.node(name) else {
+            return Ok(());
+        };
+        for rtype in [RecordType::A, RecordType::AAAA] {
+            let Some(records) = node.rrset(rtype) else {
+                continue;
+            };
+            let pushed =
+                self.composer.push_records(Section::Additional, Owner::Name(target), &records, 0);
+            if pushed.is_err() && is_required {
+                return Err(Full);
+            }
+        }
+        Ok(())
+    }
+
+    /// Step 3c: the name does not exist (RFC 2308 §2.1).
+    fn deny_name(&mut self, zone: ZoneId) -> Result<(), Full> {
+        self.story.stage(Stage::NoSuchName);
+        self.rcode = Rcode::NXDOMAIN;
+        self.push_soa(zone)
+    }
+
+    /// The name exists, with other types or none (RFC 2308 §2.2).
+    fn deny_type(&mut self, zone: ZoneId) -> Result<Next<'e>, Full> {
+        self.push_soa(zone)?;
+        Ok(Next::Done)
+    }
+
+    fn push_soa(&mut self, zone: ZoneId) -> Result<(), Full> {
+        let Some(zone) = self.engine.snapshot.catalog.zone(zone) else {
+            return Ok(());
+        };
+        let Some(records) = zone.negative_soa() else {
+            return Ok(());
+        };
+        let apex = zone.apex.as_wire();
+        let is_above_question = ends_in(self.request.folded_name(), apex);
+        let owner = if is_above_question {
+            self.owner_above(Owner::Question, apex)
+        } else {
+            Owner::Name(apex)
+        };
+        self.composer.push_records(Section::Authority, owner, &records, 0)
+    }
+
+    fn negative_ttl(&self, zone: ZoneId) -> Ttl {
+        let soa = self.engine.snapshot.catalog.zone(zone).and_then(|zone| zone.negative_soa());
+        soa.and_then(|soa| Ttl::from_seconds(soa.ttl())).unwrap_or(Ttl::MAX)
+    }
+}

@@ -1,0 +1,121 @@
+//! The stages of one answer, told to whoever explains it. Answering queries tells nobody, at no cost.
+
+use std::net::IpAddr;
+
+use crate::policy::{Chosen, NoTrace, Step, Target, Trace};
+use crate::zone::ZoneId;
+
+/// Whose address decided where the client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlacedBy {
+    /// The client subnet of the query (rule 75).
+    Subnet,
+    /// The resolver's address, since the query had no client subnet, or one of length 0.
+    Resolver,
+    /// The resolver's address, since the client subnet has no known location.
+    ResolverInstead,
+}
+
+/// One stage of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stage<'a> {
+    /// The name, or what stands for it, was found.
+    Found { node: &'a [u8], is_wildcard: bool },
+    /// A delegation stands above the name.
+    Delegation { cut: &'a [u8] },
+    /// The zone has no such name.
+    NoSuchName,
+    /// The name has a route, and begins here.
+    Route { zone: ZoneId, target: Target, depends_on_place: bool },
+    /// The client was placed for the route.
+    Placed { by: PlacedBy, address: IpAddr, scope: u8 },
+    /// The selection came to its end.
+    Selected(Option<Chosen>),
+    /// A CNAME leads here.
+    Follow(&'a [u8]),
+}
+
+/// Listens to the stages of an answer and to the steps of its selections.
+pub(super) trait Story: Trace {
+    fn stage(&mut self, stage: Stage<'_>);
+}
+
+impl Story for NoTrace {
+    #[inline]
+    fn stage(&mut self, _: Stage<'_>) {}
+}
+
+/// What an explanation keeps of a story.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    Found {
+        node: Box<[u8]>,
+        is_wildcard: bool,
+    },
+    Delegation {
+        cut: Box<[u8]>,
+    },
+    NoSuchName,
+    Route {
+        zone: ZoneId,
+        target: Target,
+        depends_on_place: bool,
+    },
+    Placed {
+        by: PlacedBy,
+        address: IpAddr,
+        scope: u8,
+    },
+    /// A step of a selection, with the zone whose pools and policies it is about and where the client is.
+    Step {
+        zone: ZoneId,
+        address: IpAddr,
+        depth: usize,
+        step: Step,
+    },
+    Selected(Option<Chosen>),
+    Follow(Box<[u8]>),
+}
+
+/// Writes a story down.
+#[derive(Clone, Debug)]
+pub(super) struct Recorder {
+    pub(super) events: Vec<Event>,
+    /// The zone of the route that is being followed.
+    zone: ZoneId,
+    /// The address that the client was last placed by.
+    address: IpAddr,
+}
+
+impl Recorder {
+    /// Begins a story; until the client is placed by its subnet, it is where its resolver is.
+    pub(super) fn new(resolver: IpAddr) -> Self {
+        Self { events: Vec::new(), zone: ZoneId(0), address: resolver }
+    }
+}
+
+impl Trace for Recorder {
+    fn note(&mut self, depth: usize, step: Step) {
+        self.events.push(Event::Step { zone: self.zone, address: self.address, depth, step });
+    }
+}
+
+impl Story for Recorder {
+    fn stage(&mut self, stage: Stage<'_>) {
+        self.events.push(match stage {
+            Stage::Found { node, is_wildcard } => Event::Found { node: node.into(), is_wildcard },
+            Stage::Delegation { cut } => Event::Delegation { cut: cut.into() },
+            Stage::NoSuchName => Event::NoSuchName,
+            Stage::Route { zone, target, depends_on_place } => {
+                self.zone = zone;
+                Event::Route { zone, target, depends_on_place }
+            }
+            Stage::Placed { by, address, scope } => {
+                self.address = address;
+                Event::Placed { by, address, scope }
+            }
+            Stage::Selected(chosen) => Event::Selected(chosen),
+            Stage::Follow(name) => Event::Follow(name.into()),
+        });
+    }
+}

@@ -1,0 +1,231 @@
+//! Puts the events of a story into words for people.
+
+use std::net::IpAddr;
+
+use super::explain::{ExplainedPlace, ExplainedStep, PlaceSource};
+use super::story::{Event, PlacedBy};
+use crate::geo::Location;
+use crate::health::{Status, View};
+use crate::policy::{Place, PolicyId, PoolId, Rule, Step, Target, places_of};
+use crate::snapshot::{Snapshot, ZoneRouting};
+use crate::wire::Name;
+use crate::zone::ZoneId;
+
+/// Knows the names behind the numbers of a story.
+pub(super) struct Teller<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) view: &'a View,
+}
+
+impl<'a> Teller<'a> {
+    fn routing(&self, zone: ZoneId) -> Option<&'a ZoneRouting> {
+        self.snapshot.routing(zone)
+    }
+
+    /// The name of a pool or policy.
+    pub(super) fn target_name(&self, zone: ZoneId, target: Target) -> String {
+        self.routing(zone).map_or("?", |routing| routing.named.target_name(target)).to_owned()
+    }
+
+    fn location(&self, address: IpAddr) -> Location {
+        let database = &self.snapshot.database;
+        database.location(database.locate(address).location)
+    }
+
+    /// Where the client is, if the event is about that.
+    pub(super) fn place(&self, event: &Event) -> Option<ExplainedPlace> {
+        let Event::Placed { by, address, .. } = event else {
+            return None;
+        };
+        let country = self.location(*address).country;
+        Some(ExplainedPlace {
+            source: match by {
+                PlacedBy::Subnet => PlaceSource::ClientSubnet,
+                PlacedBy::Resolver => PlaceSource::Resolver,
+                PlacedBy::ResolverInstead => PlaceSource::ResolverInstead,
+            },
+            address: *address,
+            network: self.snapshot.database.locate(*address).network.to_string(),
+            country: country.map(|country| country.as_str().to_owned()),
+            continent: country.and_then(|country| country.continent()).map(|c| c.code().to_owned()),
+            database: self.snapshot.database.kind().to_owned(),
+        })
+    }
+
+    /// The lines of one event.
+    pub(super) fn tell(&self, event: &Event) -> Vec<ExplainedStep> {
+        let line = |text: String| vec![ExplainedStep { depth: 0, text }];
+        match event {
+            Event::Found { node, is_wildcard: false } => line(format!("name {}", show_name(node))),
+            Event::Found { node, .. } => {
+                line(format!("no such name; the wildcard {} stands for it", show_name(node)))
+            }
+            Event::Delegation { cut } => {
+                line(format!("{} is delegated away: a referral", show_name(cut)))
+            }
+            Event::NoSuchName => {
+                line("the zone has no such name, and no wildcard stands for it".into())
+            }
+            Event::Route { zone, target, depends_on_place } => {
+                let place =
+                    if *depends_on_place { "" } else { ", alike for clients of every place" };
+                line(format!("chosen by {}{place}", self.describe(*zone, *target)))
+            }
+            Event::Placed { by, address, scope } => line(self.tell_place(*by, *address, *scope)),
+            Event::Step { zone, address, depth, step } => {
+                self.tell_step(*zone, *address, *depth, *step)
+            }
+            Event::Selected(None) => line(
+                "no place of the policy holds the client, and there is no default: no data".into(),
+            ),
+            Event::Selected(Some(_)) => Vec::new(),
+            Event::Follow(name) => line(format!("a CNAME leads to {}", show_name(name))),
+        }
+    }
+
+    fn tell_place(&self, by: PlacedBy, address: IpAddr, scope: u8) -> String {
+        let database = &self.snapshot.database;
+        let whose = match by {
+            PlacedBy::Subnet => "client subnet",
+            PlacedBy::Resolver => "no client subnet; resolver",
+            PlacedBy::ResolverInstead => "client subnet without a known location; resolver",
+        };
+        let place = self.location(address).country.map_or_else(
+            || "has no known location".to_owned(),
+            |country| {
+                let continent =
+                    country.continent().map_or("no continent", |continent| continent.name());
+                format!("is in {} ({}), {continent}", country.as_str(), country.name())
+            },
+        );
+        let network = database.locate(address).network;
+        format!(
+            "{whose} {address} {place}: network {network} of {}, policy tells apart /{scope}",
+            database.kind()
+        )
+    }
+
+    fn tell_step(
+        &self,
+        zone: ZoneId,
+        address: IpAddr,
+        depth: usize,
+        step: Step,
+    ) -> Vec<ExplainedStep> {
+        let depth = depth.saturating_add(1);
+        let mut lines = vec![ExplainedStep { depth, text: self.tell_head(zone, step) }];
+        if let (Step::Enter(policy), Some(routing)) = (step, self.routing(zone)) {
+            let places = self.tell_places(routing, policy, address);
+            lines.extend(
+                places
+                    .into_iter()
+                    .map(|text| ExplainedStep { depth: depth.saturating_add(1), text }),
+            );
+        }
+        lines
+    }
+
+    fn tell_head(&self, zone: ZoneId, step: Step) -> String {
+        match step {
+            Step::Enter(policy) => self.describe(zone, Target::Policy(policy)),
+            Step::Draw { target, weight, total } => {
+                format!("drew {}, weight {weight} of {total}", self.target_name(zone, target))
+            }
+            Step::PassOver(pool) => {
+                format!(
+                    "pool {} passed over: {}",
+                    self.target_name(zone, Target::Pool(pool)),
+                    self.states(zone, pool)
+                )
+            }
+            Step::Exhausted(policy) => {
+                format!(
+                    "policy {} has nothing up for this client",
+                    self.target_name(zone, Target::Policy(policy))
+                )
+            }
+            Step::Take(pool) => {
+                format!(
+                    "pool {} taken: {}",
+                    self.target_name(zone, Target::Pool(pool)),
+                    self.states(zone, pool)
+                )
+            }
+            Step::AllDown => {
+                "nothing is up: the policy is followed as if everything were".to_owned()
+            }
+        }
+    }
+
+    /// What a geolocation policy lists for the places that hold the client, the smallest first.
+    fn tell_places(&self, routing: &ZoneRouting, policy: PolicyId, address: IpAddr) -> Vec<String> {
+        let Some(Rule::Geolocation(places)) =
+            routing.named.policy(policy).map(|policy| &policy.rule)
+        else {
+            return Vec::new();
+        };
+        let tell = |place: Place| {
+            let listed = places.get(&place).map(|targets| {
+                let names: Vec<&str> =
+                    targets.iter().map(|&target| routing.named.target_name(target)).collect();
+                names.join(", then ")
+            });
+            format!("{} → {}", show_place(place), listed.as_deref().unwrap_or("not listed"))
+        };
+        places_of(&self.location(address)).map(tell).collect()
+    }
+
+    /// The state of each endpoint of a pool.
+    fn states(&self, zone: ZoneId, pool: PoolId) -> String {
+        let Some(routing) = self.routing(zone) else {
+            return "?".into();
+        };
+        let named =
+            routing.named.pool(pool).map(|pool| pool.endpoints.as_slice()).unwrap_or_default();
+        let bound =
+            routing.bound.pool(pool).map(|pool| pool.endpoints.as_slice()).unwrap_or_default();
+        let state = |health: Option<_>| match health.map(|target| self.view.status(target)) {
+            None => "not checked",
+            Some(Status::Unknown) => "not known yet, counts as up",
+            Some(Status::Up) => "up",
+            Some(Status::Down) => "down",
+        };
+        let each = named
+            .iter()
+            .zip(bound)
+            .map(|(named, bound)| format!("{} {}", named.label, state(bound.health)));
+        each.collect::<Vec<_>>().join("; ")
+    }
+
+    fn describe(&self, zone: ZoneId, target: Target) -> String {
+        let name = self.target_name(zone, target);
+        let Target::Policy(id) = target else {
+            return format!("pool {name}");
+        };
+        let kind = match self
+            .routing(zone)
+            .and_then(|routing| routing.named.policy(id))
+            .map(|policy| &policy.rule)
+        {
+            Some(Rule::Weighted(_)) => "weighted",
+            Some(Rule::Failover(_)) => "failover",
+            Some(Rule::Geolocation(_)) => "geolocation",
+            None => "?",
+        };
+        format!("policy {name} ({kind})")
+    }
+}
+
+fn show_place(place: Place) -> String {
+    match place {
+        Place::Country(country) => format!("country {} ({})", country.as_str(), country.name()),
+        Place::Continent(continent) => {
+            format!("continent {} ({})", continent.code(), continent.name())
+        }
+        Place::Default => "default".to_owned(),
+    }
+}
+
+fn show_name(wire: &[u8]) -> String {
+    Name::from_wire(wire).map_or_else(|_| "?".into(), |(name, _)| name.to_string())
+}
