@@ -1,0 +1,20 @@
+//! Sockets: where queries come in and answers go out. Two back ends over one engine.
+//!
+//! | `io` | what it is | when |
+//! |---|---|---|
+//! | [`Io::Sockets`] | [`udp`]: a thread per core and address with `recvmmsg` and `sendmmsg`; [`tcp`]: tokio | Linux, the default |
+//! | [`Io::Hickory`] | [`hickory`]: hickory-server's own sockets; each answer is decoded and encoded again | elsewhere, comparison |
+//!
+//! [`Io::Sockets`]: crate::config::Io::Sockets
+//! [`Io::Hickory`]: crate::config::Io::Hickory
+//!
+//! Nothing here knows a policy: bytes go to [`crate::query::Engine`], bytes come back, and an outcome is counted.
+
+mod counters;
+mod hickory;
+mod listen;
+mod tcp;
+mod udp;
+
+pub use counters::{Counters, Origin, RCODES, TYPES, Tally, Totals, Writers};
+pub use listen::{Bound, ListenError, Server};

@@ -1,0 +1,75 @@
+//! A UDP worker: one thread, one socket, no runtime.
+//!
+//! It sleeps in `recvmmsg`, answers what came, sends it with `sendmmsg`, and sleeps again. With `SO_REUSEPORT` the kernel
+//! spreads clients over the workers of an address.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use socket2::Socket;
+
+use super::counters::Tally;
+use crate::query::{Client, Engine, Scratch, Transport};
+use crate::snapshot::{Live, Reader};
+use crate::sys::{Batch, Datagram};
+
+/// All that a worker needs.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) socket: Socket,
+    pub(super) reader: Reader,
+    pub(super) tally: Arc<Tally>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) seed: u64,
+}
+
+impl Worker {
+    /// Runs the worker on a thread of its own until it is told to stop.
+    pub(super) fn spawn(self, name: String) -> io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name(name).spawn(move || self.run())
+    }
+
+    fn run(mut self) {
+        let is_wildcard = self.socket.local_addr().ok().and_then(|address| address.as_socket());
+        let mut batch =
+            Batch::new(is_wildcard.is_some_and(|address| address.ip().is_unspecified()));
+        let mut scratch = Scratch::new(self.seed);
+        while !self.stop.load(Ordering::Relaxed) {
+            match batch.receive(&self.socket) {
+                Ok(_) => self.answer(&mut batch, &mut scratch),
+                // Nothing came: let go of a snapshot that was replaced meanwhile.
+                Err(error) if is_idle(&error) => {
+                    self.reader.load();
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a UDP socket can't receive");
+                    std::thread::sleep(std::time::Duration::from_millis(100));
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, batch: &mut Batch, scratch: &mut Scratch) {
+        let Live { snapshot, view } = self.reader.load();
+        let engine = Engine { snapshot, view };
+        let mut answered = 0usize;
+        batch.answer_each(|Datagram { query, client, answer }| {
+            let client = Client { address: client.ip().to_canonical(), transport: Transport::Udp };
+            let outcome = engine.answer(scratch, query, client, answer);
+            self.tally.count(&outcome);
+            answered += usize::from(outcome.octets != 0);
+            outcome.octets
+        });
+        let sent = batch.send(&self.socket);
+        self.tally.count_unsent(answered.saturating_sub(sent));
+    }
+}
+
+fn is_idle(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+    )
+}
