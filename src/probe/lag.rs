@@ -1,0 +1,155 @@
+//! How much of a probe's time was our own: waiting for a thread, and running.
+//!
+//! A timeout says something about the endpoint only if we were there to hear it. With thousands of TLS handshakes at once,
+//! or a neighbour that eats the processor, a probe's task waits in the runtime's queue with its answer in the socket.
+//! Measured on one core, 4000 HTTPS targets with a timeout of 500 ms: without this, 773 healthy ones were Down after the
+//! first round.
+//!
+//! ```text
+//!   poll ▓▓▓▓┄┄┄┄┄┄┄┄┄┄┄┄wake────▓▓▓▓▓┄┄┄┄┄┄wake──▓▓ ready
+//!        ours   theirs       ours       theirs   ours
+//! ```
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+/// A future that also tells how long it took and how much of that was ours.
+pub(super) struct Lagged<F> {
+    future: Pin<Box<F>>,
+    bell: Arc<Bell>,
+    start: Instant,
+    /// When the last poll ended.
+    idle_since: Instant,
+    /// Time between a poll and the wake-up that followed it.
+    theirs: Duration,
+}
+
+/// The time a future took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spent {
+    /// From its making to its end.
+    pub(super) total: Duration,
+    /// The part of it in which there was something for us to do.
+    pub(super) ours: Duration,
+}
+
+/// Notes when the future was woken, and passes it on.
+#[derive(Default)]
+struct Bell {
+    rung: Mutex<Rung>,
+}
+
+#[derive(Default)]
+struct Rung {
+    /// The first wake-up since the last poll.
+    at: Option<Instant>,
+    /// Who is to be woken; taken by that first wake-up.
+    waker: Option<Waker>,
+}
+
+impl<F: Future> Lagged<F> {
+    /// Starts the clock.
+    pub(super) fn new(future: F) -> Self {
+        let start = Instant::now();
+        let (future, bell) = (Box::pin(future), Arc::default());
+        Self { future, bell, start, idle_since: start, theirs: Duration::ZERO }
+    }
+
+    fn spent(&self) -> Spent {
+        let total = self.start.elapsed();
+        Spent { total, ours: total.saturating_sub(self.theirs) }
+    }
+}
+
+impl<F: Future> Future for Lagged<F> {
+    type Output = (F::Output, Spent);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(rung) = self.bell.answer(cx.waker()) {
+            let theirs = rung.saturating_duration_since(self.idle_since);
+            self.theirs = self.theirs.saturating_add(theirs);
+        }
+        let bell = Waker::from(Arc::clone(&self.bell));
+        let polled = self.future.as_mut().poll(&mut Context::from_waker(&bell));
+        self.idle_since = Instant::now();
+        polled.map(|output| (output, self.spent()))
+    }
+}
+
+impl Bell {
+    /// Takes the time of the wake-up that led here, and listens for the next one.
+    fn answer(&self, waker: &Waker) -> Option<Instant> {
+        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        rung.waker = Some(waker.clone());
+        rung.at.take()
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let waker = {
+            let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+            rung.at.get_or_insert_with(Instant::now);
+            rung.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_millis(400);
+    const SHORT: Duration = Duration::from_millis(300);
+
+    #[tokio::test]
+    async fn waiting_for_others_is_not_ours() {
+        let (output, spent) = Lagged::new(async {
+            tokio::time::sleep(LONG).await;
+            7
+        })
+        .await;
+        assert_eq!(output, 7);
+        assert!(spent.total >= LONG && spent.total - spent.ours >= SHORT, "{spent:?}");
+    }
+
+    #[tokio::test]
+    async fn running_is_ours() {
+        let (_, spent) = Lagged::new(async { std::thread::sleep(LONG) }).await;
+        assert!(spent.ours >= LONG, "{spent:?}");
+    }
+
+    /// One thread: while the other task holds it, the woken one waits.
+    #[tokio::test(flavor = "current_thread")]
+    async fn waiting_for_a_thread_is_ours() {
+        let (ring, rung) = tokio::sync::oneshot::channel();
+        let waiting = tokio::spawn(Lagged::new(rung));
+        tokio::task::yield_now().await;
+        ring.send(()).unwrap();
+        std::thread::sleep(LONG);
+        let (_, spent) = waiting.await.unwrap();
+        assert!(spent.ours >= SHORT, "{spent:?}");
+    }
+
+    #[tokio::test]
+    async fn a_future_that_is_moved_to_another_task_is_still_woken() {
+        let (ring, rung) = tokio::sync::oneshot::channel();
+        let mut lagged = Lagged::new(rung);
+        let first = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut lagged).poll(cx))).await;
+        assert!(first.is_pending());
+        let waiting = tokio::spawn(lagged);
+        tokio::task::yield_now().await;
+        ring.send(()).unwrap();
+        assert_eq!(waiting.await.unwrap().0, Ok(()));
+    }
+}

@@ -1,0 +1,90 @@
+//! The prober against real responders on the loopback interface. No other address is ever contacted.
+//!
+//! Upper bounds are seconds, so that a busy machine does not fail them; what must be prompt is proved by order instead
+//! (the sink looks into the view when it is told).
+
+mod http;
+mod responder;
+mod schedule;
+mod tcp;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::attempt::{Tools, observe};
+use crate::health::{
+    CheckSpec, FailureReason, HttpCheck, NothingReason, Observation, ProbeAddress, ProbeTarget,
+    Protocol, StatusSet, Threshold,
+};
+
+/// Longer than any healthy test takes, shorter than a reader's patience.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A plain HTTP check of `/healthz`, expecting 2xx and 3xx.
+fn http() -> HttpCheck {
+    let expect = StatusSet::default();
+    HttpCheck { tls: false, path: "/healthz".into(), host: None, expect }
+}
+
+/// The same for a host over TLS.
+fn https(host: Option<&str>) -> HttpCheck {
+    HttpCheck { tls: true, host: host.map(Into::into), ..http() }
+}
+
+/// A check with a generous timeout, a short interval, and thresholds of 2.
+fn check(protocol: Protocol, port: u16) -> CheckSpec {
+    let two = Threshold::try_from(2).unwrap();
+    CheckSpec {
+        protocol,
+        port,
+        every: Duration::from_millis(50),
+        timeout: Duration::from_secs(5),
+        down_after: two,
+        up_after: two,
+    }
+}
+
+/// A target at `address` with that [`check`].
+pub(super) fn target(protocol: Protocol, address: SocketAddr) -> ProbeTarget {
+    target_of(check(protocol, address.port()), address)
+}
+
+fn target_of(check: CheckSpec, address: SocketAddr) -> ProbeTarget {
+    ProbeTarget { check: Arc::new(check), address: ProbeAddress::Ip(address.ip()) }
+}
+
+fn impatient(protocol: Protocol, address: SocketAddr, timeout_ms: u64) -> ProbeTarget {
+    let timeout = Duration::from_millis(timeout_ms);
+    target_of(CheckSpec { timeout, ..check(protocol, address.port()) }, address)
+}
+
+/// Probes once; again if this machine was too busy to judge.
+async fn probe(target: &ProbeTarget) -> Observation {
+    let tools = Tools::new();
+    for _ in 0..5 {
+        match observe(target, &tools).await {
+            Observation::Nothing(NothingReason::Late) => {}
+            observation => return observation,
+        }
+    }
+    Observation::Nothing(NothingReason::Late)
+}
+
+fn failed(reason: FailureReason) -> Observation {
+    Observation::Failure(reason)
+}
+
+fn is_success(observation: &Observation) -> bool {
+    matches!(observation, Observation::Success { .. })
+}
+
+/// Waits until `condition` holds, and fails the test if it never does.
+async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,350 @@
+//! The prober as a whole: transitions, the first round, reloads, crashes, the end.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use super::responder::{Responder, close_after, deserted, read_request, status_reply};
+use super::*;
+use crate::health::{Status, TargetId, View};
+use crate::limits::FIRST_ROUND_SECONDS;
+use crate::probe::{Prober, Sink, Transition};
+
+const FIRST: TargetId = TargetId(0);
+const SECOND: TargetId = TargetId(1);
+
+fn ignore() -> Sink {
+    Arc::new(|_| {})
+}
+
+/// A sink that keeps what it is told.
+fn collect() -> (Sink, Arc<Mutex<Vec<Transition>>>) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let telling = Arc::clone(&told);
+    (Arc::new(move |transition| telling.lock().unwrap().push(transition.clone())), told)
+}
+
+fn http_target(endpoint: &Responder) -> ProbeTarget {
+    target(Protocol::Http(http()), endpoint.address)
+}
+
+fn start(targets: &[ProbeTarget], sink: Sink) -> (Prober, Arc<View>) {
+    let view = Arc::new(View::new(targets.len()));
+    (Prober::start(targets, Arc::clone(&view), sink), view)
+}
+
+fn replace(prober: &Prober, targets: &[ProbeTarget]) -> Arc<View> {
+    let view = Arc::new(View::new(targets.len()));
+    prober.replace(targets, Arc::clone(&view));
+    view
+}
+
+async fn first_round(prober: &Prober) {
+    timeout(PATIENCE, prober.first_round()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_59_an_endpoint_goes_down_and_comes_back_after_its_thresholds() {
+    let status = Arc::new(AtomicUsize::new(200));
+    let endpoint = Responder::switched(Arc::clone(&status)).await;
+    let (sink, told) = collect();
+    let (prober, view) = start(&[http_target(&endpoint)], sink);
+    first_round(&prober).await;
+    assert_eq!(view.status(FIRST), Status::Up);
+
+    status.store(500, Ordering::SeqCst);
+    eventually("down", || view.status(FIRST) == Status::Down).await;
+    status.store(204, Ordering::SeqCst);
+    eventually("up again", || view.status(FIRST) == Status::Up).await;
+    eventually("all told", || told.lock().unwrap().len() == 3).await;
+
+    let told = told.lock().unwrap();
+    let seen: Vec<_> = told.iter().map(|one| (one.from, one.to, one.streak)).collect();
+    assert_eq!(
+        seen,
+        [
+            (Status::Unknown, Status::Up, 1),
+            (Status::Up, Status::Down, 2),
+            (Status::Down, Status::Up, 2)
+        ]
+    );
+    assert_eq!(told[1].cause, failed(FailureReason::Status(500)));
+    assert_eq!((told[1].id, &told[1].target), (FIRST, &http_target(&endpoint)));
+}
+
+/// The answer after a decision is the changed one: no poll, no task, no time lies between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_1_a_decision_is_in_the_view_before_it_is_told() {
+    let status = Arc::new(AtomicUsize::new(200));
+    let endpoint = Responder::switched(Arc::clone(&status)).await;
+    let target = http_target(&endpoint);
+    let view = Arc::new(View::new(1));
+    let (told, wrong) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (telling, mistaking, watched) = (Arc::clone(&told), Arc::clone(&wrong), Arc::clone(&view));
+    let sink: Sink = Arc::new(move |transition| {
+        let is_wrong = watched.status(transition.id) != transition.to;
+        mistaking.fetch_add(is_wrong.into(), Ordering::SeqCst);
+        telling.fetch_add(1, Ordering::SeqCst);
+    });
+    let _prober = Prober::start(&[target], Arc::clone(&view), sink);
+    for round in 1..=6 {
+        eventually("told", || told.load(Ordering::SeqCst) >= round).await;
+        status.store(if round % 2 == 0 { 200 } else { 500 }, Ordering::SeqCst);
+    }
+    assert_eq!(wrong.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_round_decides_every_target() {
+    let (good, bad) = (Responder::status(200).await, Responder::status(500).await);
+    let targets = [
+        http_target(&good),
+        http_target(&bad),
+        target(Protocol::Tcp, deserted().await),
+        target(Protocol::Tcp, good.address),
+    ];
+    let (prober, view) = start(&targets, ignore());
+    first_round(&prober).await;
+    let statuses: Vec<_> = view.iter().map(|(_, status)| status).collect();
+    assert_eq!(statuses, [Status::Up, Status::Down, Status::Down, Status::Up]);
+    assert_eq!(view.down_count(), 2);
+}
+
+/// `app` waits for the first round in one task and reloads from another.
+#[test]
+fn a_prober_is_shared_between_threads() {
+    fn assert_shared<T: Send + Sync + 'static>() {}
+    assert_shared::<Prober>();
+    assert_shared::<View>();
+}
+
+#[tokio::test]
+async fn the_first_round_of_nothing_is_over() {
+    let (prober, _) = start(&[], ignore());
+    first_round(&prober).await;
+}
+
+/// The caller bounds the wait. Whoever has not answered by then is Unknown, which counts as up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_69_the_first_round_can_be_cut_short() {
+    let (good, silent) = (Responder::status(200).await, Responder::silent().await);
+    let slow = impatient(Protocol::Http(http()), silent.address, 60_000);
+    let (prober, view) = start(&[http_target(&good), slow], ignore());
+    eventually("the fast one is known", || view.status(FIRST) == Status::Up).await;
+    let bound = Duration::from_secs(FIRST_ROUND_SECONDS);
+    assert!(timeout(bound, prober.first_round()).await.is_err());
+    assert_eq!(view.status(SECOND), Status::Unknown);
+    assert!(view.is_up(Some(SECOND)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_round_ends_with_an_error_of_our_own_side_too() {
+    let target = target(Protocol::Tcp, "[fe80::1]:9".parse().unwrap());
+    let (prober, view) = start(&[target], ignore());
+    first_round(&prober).await;
+    assert_eq!(view.status(FIRST), Status::Unknown);
+    let tally = &prober.statistics()[0].tally;
+    assert!(tally.nothings > 0 && tally.successes + tally.failures == 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_targets_are_known_after_one_round() {
+    let endpoint = Responder::status(200).await;
+    let targets: Vec<_> = (0..200)
+        .map(|index| {
+            let path = format!("/{index}").into();
+            target(Protocol::Http(HttpCheck { path, ..http() }), endpoint.address)
+        })
+        .collect();
+    let (prober, view) = start(&targets, ignore());
+    first_round(&prober).await;
+    assert!(view.iter().all(|(_, status)| status == Status::Up), "{view:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statistics_count_results_and_keep_the_last() {
+    let endpoint = Responder::status(503).await;
+    let (prober, view) = start(&[http_target(&endpoint)], ignore());
+    eventually("three probes", || prober.statistics()[0].tally.failures >= 3).await;
+    let one = prober.statistics().remove(0);
+    assert_eq!((one.id, one.status, one.tally.successes), (FIRST, Status::Down, 0));
+    assert_eq!(one.tally.last_failure, Some(FailureReason::Status(503)));
+    assert!(one.streak >= 3 && one.tally.last_probe.is_some_and(|last| last > one.since));
+    assert_eq!(view.status(FIRST), Status::Down);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_keeps_what_is_known_of_equal_targets() {
+    let (good, bad) = (Responder::status(200).await, Responder::status(500).await);
+    let (good, bad) = ((http_target(&good), good), (http_target(&bad), bad));
+    let (prober, _) = start(&[good.0.clone(), bad.0.clone()], ignore());
+    first_round(&prober).await;
+    let before = prober.statistics();
+
+    let new = target(Protocol::Tcp, good.1.address);
+    let view = replace(&prober, &[bad.0.clone(), new.clone(), good.0.clone()]);
+    assert_eq!(view.status(TargetId(0)), Status::Down);
+    assert_eq!(view.status(TargetId(2)), Status::Up);
+    let after = prober.statistics();
+    assert_eq!(after.iter().map(|one| &one.target).collect::<Vec<_>>(), [&bad.0, &new, &good.0]);
+    for (old, kept) in [(&before[0], &after[2]), (&before[1], &after[0])] {
+        assert_eq!(old.since, kept.since);
+        assert!(kept.tally.total() >= old.tally.total());
+    }
+    first_round(&prober).await;
+    assert_eq!(view.status(TargetId(1)), Status::Up);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_under_way_lands_in_the_new_view_under_its_new_number() {
+    let gate = Arc::new(Semaphore::new(0));
+    let waiting = Arc::clone(&gate);
+    let held = Responder::start(move |mut stream| {
+        let gate = Arc::clone(&waiting);
+        async move {
+            read_request(&mut stream).await;
+            gate.acquire().await.unwrap().forget();
+            close_after(stream, &status_reply(500)).await;
+        }
+    })
+    .await;
+    let patient = impatient(Protocol::Http(http()), held.address, 60_000);
+    let (prober, old) = start(std::slice::from_ref(&patient), ignore());
+    eventually("the probe is under way", || held.accepted() == 1).await;
+
+    let other = target(Protocol::Tcp, deserted().await);
+    let new = replace(&prober, &[other, patient]);
+    assert_eq!(new.status(SECOND), Status::Unknown);
+    gate.add_permits(1);
+    eventually("decided", || new.status(SECOND) == Status::Down).await;
+    assert_eq!(old.status(FIRST), Status::Unknown);
+    assert_eq!(prober.statistics()[1].tally.failures, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_target_is_left_alone_and_comes_back_unknown() {
+    let endpoint = Responder::status(500).await;
+    let target = http_target(&endpoint);
+    let (prober, _) = start(std::slice::from_ref(&target), ignore());
+    first_round(&prober).await;
+    replace(&prober, &[]);
+    assert!(prober.statistics().is_empty());
+    sleep(Duration::from_millis(300)).await;
+    let accepted = endpoint.accepted();
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(endpoint.accepted(), accepted);
+
+    let silent = Responder::silent().await;
+    let gone = impatient(Protocol::Http(http()), silent.address, 60_000);
+    replace(&prober, std::slice::from_ref(&gone));
+    eventually("a probe is under way", || silent.accepted() == 1).await;
+    replace(&prober, &[]);
+    let view = replace(&prober, &[gone]);
+    assert_eq!(view.status(FIRST), Status::Unknown);
+    assert_eq!(prober.statistics()[0].tally.total(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_named_twice_runs_once_and_writes_both_numbers() {
+    let endpoint = Responder::status(500).await;
+    let slow = CheckSpec {
+        every: Duration::from_secs(3600),
+        ..check(Protocol::Http(http()), endpoint.address.port())
+    };
+    let twice = target_of(slow, endpoint.address);
+    let (prober, view) = start(&[twice.clone(), twice.clone()], ignore());
+    first_round(&prober).await;
+    assert_eq!(view.down_count(), 2);
+    let view = replace(&prober, &[twice.clone(), twice.clone(), twice]);
+    assert_eq!(view.down_count(), 3);
+    assert_eq!(prober.statistics().len(), 3);
+    assert_eq!(endpoint.accepted(), 1);
+}
+
+/// Reloads as fast as they can be, while results pour in: no result may reach a view under another target's number.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reloads_and_results_do_not_mix() {
+    let good = Responder::status(200).await;
+    let swift = |address: SocketAddr| {
+        let every = Duration::from_millis(1);
+        target_of(CheckSpec { every, ..check(Protocol::Tcp, address.port()) }, address)
+    };
+    let (up, down) = (swift(good.address), swift(deserted().await));
+    let (prober, _) = start(&[up.clone(), down.clone()], ignore());
+    first_round(&prober).await;
+    let mut views = Vec::new();
+    for round in 0..400 {
+        let is_swapped = round % 2 == 1;
+        let targets = if is_swapped { [&down, &up] } else { [&up, &down] }.map(Clone::clone);
+        views.push((is_swapped, replace(&prober, &targets)));
+        if round % 10 == 0 {
+            sleep(Duration::from_millis(3)).await;
+        }
+    }
+    for (is_swapped, view) in views {
+        let (up, down) = if is_swapped { (SECOND, FIRST) } else { (FIRST, SECOND) };
+        assert_eq!((view.status(up), view.status(down)), (Status::Up, Status::Down));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_is_noticed_and_the_target_is_probed_on() {
+    let status = Arc::new(AtomicUsize::new(500));
+    let endpoint = Responder::switched(Arc::clone(&status)).await;
+    let crashed = Arc::new(AtomicBool::new(false));
+    let crashing = Arc::clone(&crashed);
+    let sink: Sink = Arc::new(move |_| {
+        assert!(crashing.swap(true, Ordering::SeqCst), "a crash made by a test");
+    });
+    let (prober, view) = start(&[http_target(&endpoint)], sink);
+    eventually("crashed", || crashed.load(Ordering::SeqCst)).await;
+    assert_eq!(view.status(FIRST), Status::Down);
+    status.store(200, Ordering::SeqCst);
+    eventually("up", || view.status(FIRST) == Status::Up).await;
+    let one = prober.statistics().remove(0);
+    assert_eq!(one.tally.last_nothing, Some(NothingReason::Crashed));
+    assert_eq!(one.tally.nothings, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_prober_stops() {
+    let endpoint = Responder::status(200).await;
+    let (prober, view) = start(&[http_target(&endpoint)], ignore());
+    first_round(&prober).await;
+    drop(prober);
+    sleep(Duration::from_millis(300)).await;
+    let accepted = endpoint.accepted();
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(endpoint.accepted(), accepted);
+    assert_eq!(view.status(FIRST), Status::Up);
+}
+
+/// As at shutdown: the runtime goes first, then the prober. Neither hangs.
+#[test]
+fn a_prober_outlives_its_runtime() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let prober = runtime.block_on(async {
+        let endpoint = Responder::silent().await;
+        let (prober, _) = start(&[http_target(&endpoint)], ignore());
+        eventually("a probe is under way", || endpoint.accepted() == 1).await;
+        prober
+    });
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    replace(&prober, &[target(Protocol::Tcp, "127.0.0.1:9".parse().unwrap())]);
+    drop(prober);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn probes_of_one_target_do_not_overlap_and_keep_their_distance() {
+    let endpoint = Responder::status(200).await;
+    let every = Duration::from_millis(500);
+    let spaced = CheckSpec { every, ..check(Protocol::Tcp, endpoint.address.port()) };
+    let (_prober, _) = start(&[target_of(spaced, endpoint.address)], ignore());
+    sleep(Duration::from_millis(2200)).await;
+    // One at once, one at its place in the interval, then one per interval: at most 1 + 1 + 4.
+    let accepted = endpoint.accepted();
+    assert!((1..=6).contains(&accepted), "{accepted}");
+}
