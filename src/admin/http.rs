@@ -1,0 +1,85 @@
+//! The paths of the admin address.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+
+use super::condition::Condition;
+use super::explain::Asked;
+use super::metrics::render_metrics;
+use crate::probe::Prober;
+use crate::query::{Engine, explain};
+use crate::serve::Counters;
+use crate::snapshot::Published;
+use crate::sys::random_seed;
+
+/// What the paths read.
+#[derive(Debug)]
+pub struct Admin {
+    pub published: Published,
+    pub counters: Arc<Counters>,
+    pub condition: Condition,
+    pub prober: Arc<Prober>,
+}
+
+const INDEX: &str = "meridian\n\n\
+    /metrics                                            Prometheus metrics\n\
+    /health                                             the process is alive\n\
+    /ready                                              queries are answered; `degraded` says what is wrong\n\
+    /explain?name=api.example.com&type=A&client=8.8.8.0/24   why a client gets its answer, from live health\n";
+
+/// All paths. Every one is read-only.
+pub fn router(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/", get(|| async { INDEX }))
+        .route("/metrics", get(serve_metrics))
+        .route("/health", get(|| async { Json(json!({ "status": "ok" })) }))
+        .route("/ready", get(serve_ready))
+        .route("/explain", get(serve_explanation))
+        .with_state(admin)
+}
+
+async fn serve_metrics(State(admin): State<Arc<Admin>>) -> Response {
+    match render_metrics(&admin) {
+        Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+/// Degraded is ready: the zones that are served are served well, and taking the server out would lose them too.
+async fn serve_ready(State(admin): State<Arc<Admin>>) -> Response {
+    let standing = admin.condition.read();
+    let reasons = standing.reasons();
+    if !standing.is_serving {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "starting" })))
+            .into_response();
+    }
+    if reasons.is_empty() {
+        return Json(json!({ "status": "ready" })).into_response();
+    }
+    Json(json!({ "status": "degraded", "reasons": reasons })).into_response()
+}
+
+async fn serve_explanation(
+    State(admin): State<Arc<Admin>>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let bad = |error: &dyn std::fmt::Display| {
+        (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response()
+    };
+    let inquiry = match random_seed().map_err(|e| e.to_string()).map(|seed| asked.inquiry(seed)) {
+        Ok(Ok(inquiry)) => inquiry,
+        Ok(Err(error)) => return bad(&error),
+        Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, error).into_response(),
+    };
+    let live = admin.published.load();
+    match explain(&Engine { snapshot: &live.snapshot, view: &live.view }, &inquiry) {
+        Ok(explanation) => Json(explanation).into_response(),
+        Err(error) => bad(&error),
+    }
+}

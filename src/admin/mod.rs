@@ -1,0 +1,15 @@
+//! The HTTP side: metrics, health, readiness and explanations, for the people and machines that run the server.
+//!
+//! It listens on loopback by default and changes nothing: every path only reads. It never touches the query path; it reads
+//! the same published snapshot as queries do, and sums what the workers counted.
+
+mod client;
+mod condition;
+mod explain;
+mod http;
+mod metrics;
+
+pub use client::{FetchError, fetch};
+pub use condition::{Condition, Reload, Standing};
+pub use explain::{InquiryError, parse_client};
+pub use http::{Admin, router};

@@ -1,0 +1,14 @@
+//! The server as a whole: settings, start, reload, stop.
+//!
+//! Start: read settings, zones and database; refuse what is wrong by name; bind every socket; probe each endpoint once; then
+//! answer. Reload: make the next snapshot off to the side and swap it in, or keep what is served and say why. Stop: let the
+//! workers finish the datagrams that they took.
+
+mod load;
+mod run;
+mod settings;
+
+pub use load::{LoadError, Loaded, read_database};
+pub(crate) use run::is_styled;
+pub use run::{ServeError, serve};
+pub use settings::{Settings, SettingsError, Typed, default_admin};

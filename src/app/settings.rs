@@ -1,0 +1,105 @@
+//! Where every setting comes from: the command line, else the environment, else the settings file, else a default.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use crate::config::{self, Diagnostic, Io, Source};
+use crate::limits::WORKERS;
+use crate::store::{self, StoreError};
+
+/// The port that needs no privilege.
+const DNS_PORT: u16 = 5300;
+const ADMIN_PORT: u16 = 8053;
+
+/// What was typed on the command line or set in the environment; both are one to us, since clap reads both.
+#[derive(Clone, Debug, Default)]
+pub struct Typed {
+    pub config: Option<PathBuf>,
+    pub zones: Option<PathBuf>,
+    /// Empty if none was given.
+    pub listen: Vec<SocketAddr>,
+    pub admin: Option<SocketAddr>,
+    pub geodb: Option<PathBuf>,
+    pub state: Option<PathBuf>,
+    pub io: Option<Io>,
+    pub workers: Option<usize>,
+    pub strict: bool,
+}
+
+/// What holds.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub zones: PathBuf,
+    pub listen: Vec<SocketAddr>,
+    pub admin: SocketAddr,
+    /// Nothing: the built-in database.
+    pub geodb: Option<PathBuf>,
+    /// Nothing: no state outlives the process.
+    pub state: Option<PathBuf>,
+    pub io: Io,
+    /// UDP threads per listen address.
+    pub workers: usize,
+    pub strict: bool,
+}
+
+/// Why there are no settings.
+#[derive(Debug)]
+pub enum SettingsError {
+    Store(StoreError),
+    /// The file's mistakes, and its text to show them in.
+    File {
+        diagnostics: Vec<Diagnostic>,
+        source: Source,
+    },
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::File { diagnostics, source } => {
+                let text_of = |path: &str| (path == source.path).then_some(source.text.as_str());
+                f.write_str(config::render(diagnostics, text_of, false).trim_end())
+            }
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+impl Settings {
+    /// Puts what was typed over the settings file, and that over the defaults.
+    pub fn resolve(typed: Typed) -> Result<Self, SettingsError> {
+        let file = typed.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let listen = Some(typed.listen).filter(|listen| !listen.is_empty()).or(file.listen);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            zones: typed.zones.or(file.zones).unwrap_or_else(|| "zones".into()),
+            listen: listen.unwrap_or_else(default_listen),
+            admin: typed.admin.or(file.admin).unwrap_or_else(default_admin),
+            geodb: typed.geodb.or(file.geodb),
+            state: typed.state.or(file.state),
+            io: typed.io.or(file.io).unwrap_or(Io::Sockets),
+            workers: typed.workers.or(file.workers).unwrap_or(cores).clamp(1, WORKERS),
+            strict: typed.strict || file.strict.unwrap_or(false),
+        })
+    }
+}
+
+fn read_file(path: &Path) -> Result<config::Settings, SettingsError> {
+    let source = store::read_source(path).map_err(SettingsError::Store)?;
+    config::read_settings(&source)
+        .map_err(|diagnostics| SettingsError::File { diagnostics, source })
+}
+
+fn default_listen() -> Vec<SocketAddr> {
+    [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
+        .map(|address| SocketAddr::new(address, DNS_PORT))
+        .into()
+}
+
+/// Where the admin side listens unless told otherwise; also what the commands that ask it assume.
+pub fn default_admin() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT)
+}

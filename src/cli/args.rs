@@ -1,0 +1,189 @@
+//! What can be typed. The help texts are the reference of the command line.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::app::Typed;
+use crate::config::Io;
+
+/// An authoritative GeoDNS server: answers by the client's place, by weights and by the health of the endpoints.
+///
+/// Without a command it serves the zones in ./zones.
+#[derive(Debug, Parser)]
+#[command(name = "meridian", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Example:\n  meridian --zones zones --listen 127.0.0.1:5300")]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) serve: ServeArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Answer DNS queries, and probe the endpoints
+    #[command(
+        after_help = "Signals:\n  SIGHUP reloads zones and geo database, all or nothing; SIGTERM and SIGINT stop.\n\n\
+        Logs go to standard error; RUST_LOG=debug tells more.\n\n\
+        Example:\n  meridian serve --zones /etc/meridian/zones --listen 192.0.2.53:53 --listen '[2001:db8::53]:53'"
+    )]
+    Serve(ServeArguments),
+    /// Check zone files, and say what is wrong and where
+    #[command(
+        after_help = "Exit code 0: every file can be served; 1: one can't.\n\nExample:\n  meridian check zones/fingerprint.toml"
+    )]
+    Check(CheckArguments),
+    /// Say why a client gets the answer it gets
+    #[command(
+        after_help = "Works from the zone files alone, with every endpoint up but those under a --down; with --live a \
+        running\nserver answers from the health it sees.\n\n\
+        Examples:\n  meridian explain api.fingerprint.example.com A --client 46.4.0.1\n  \
+        meridian explain api.fingerprint.example.com --client 2a01:4f8::/32 --down eu-west-1 --json"
+    )]
+    Explain(ExplainArguments),
+    /// Ask a running server whether it is alive; for containers
+    #[command(after_help = "Example:\n  meridian healthcheck --admin 127.0.0.1:8053")]
+    Healthcheck(HealthcheckArguments),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct ServeArguments {
+    /// Settings file in TOML; flags and environment variables win over it
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_CONFIG")]
+    config: Option<PathBuf>,
+    /// Directory of the zone files, *.toml [default: zones]
+    #[arg(long, value_name = "DIR", env = "MERIDIAN_ZONES")]
+    zones: Option<PathBuf>,
+    /// Where to answer DNS over UDP and TCP; may be repeated; port 0 takes a free one
+    /// [default: 127.0.0.1:5300 and [::1]:5300]
+    #[arg(long, value_name = "ADDR:PORT", env = "MERIDIAN_LISTEN", value_delimiter = ',')]
+    listen: Vec<SocketAddr>,
+    /// Where to serve metrics, health and explanations over HTTP [default: 127.0.0.1:8053]
+    #[arg(long, value_name = "ADDR:PORT", env = "MERIDIAN_ADMIN")]
+    admin: Option<SocketAddr>,
+    /// Geo database: MMDB with country.iso_code, registered_country.iso_code or country_code [default: built in]
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_GEODB")]
+    geodb: Option<PathBuf>,
+    /// Directory for what should outlive the process
+    #[arg(long, value_name = "DIR", env = "MERIDIAN_STATE")]
+    state: Option<PathBuf>,
+    /// Back end of the DNS sockets [default: sockets]
+    #[arg(long, value_enum, env = "MERIDIAN_IO")]
+    io: Option<IoArgument>,
+    /// UDP threads per listen address [default: one per processor]
+    #[arg(long, value_name = "N", env = "MERIDIAN_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+    /// Refuse to start if any zone file is refused
+    #[arg(long, env = "MERIDIAN_STRICT")]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum IoArgument {
+    /// Our own workers: recvmmsg and sendmmsg, one thread per processor
+    Sockets,
+    /// hickory-server's sockets over the same engine
+    Hickory,
+}
+
+impl ServeArguments {
+    pub(super) fn typed(self) -> Typed {
+        Typed {
+            config: self.config,
+            zones: self.zones,
+            listen: self.listen,
+            admin: self.admin,
+            geodb: self.geodb,
+            state: self.state,
+            io: self.io.map(|io| match io {
+                IoArgument::Sockets => Io::Sockets,
+                IoArgument::Hickory => Io::Hickory,
+            }),
+            workers: self.workers.map(usize::from),
+            strict: self.strict,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// Zone files; without any, all of the directory
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Directory of the zone files
+    #[arg(long, value_name = "DIR", env = "MERIDIAN_ZONES", default_value = "zones")]
+    pub(super) zones: PathBuf,
+    /// Print the findings as JSON on standard output
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The name asked for
+    pub(super) name: String,
+    /// The type asked for
+    #[arg(value_name = "TYPE", default_value = "A")]
+    pub(super) qtype: String,
+    /// The client, as its resolver's client subnet would tell: an address (then /24 or /64 of it) or a prefix
+    #[arg(long, value_name = "ADDR[/LEN]")]
+    pub(super) client: Option<String>,
+    /// The address that the query comes from
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    pub(super) resolver: IpAddr,
+    /// A pool or an endpoint to count as down; may be repeated
+    #[arg(long, value_name = "POOL|ENDPOINT", conflicts_with = "live")]
+    pub(super) down: Vec<String>,
+    /// Directory of the zone files
+    #[arg(long, value_name = "DIR", env = "MERIDIAN_ZONES", default_value = "zones")]
+    pub(super) zones: PathBuf,
+    /// Geo database [default: built in]
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_GEODB")]
+    pub(super) geodb: Option<PathBuf>,
+    /// Ask the running server at --admin, which knows the health of the moment
+    #[arg(long)]
+    pub(super) live: bool,
+    /// Where the running server is [default: 127.0.0.1:8053]
+    #[arg(long, value_name = "ADDR:PORT", env = "MERIDIAN_ADMIN")]
+    pub(super) admin: Option<SocketAddr>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HealthcheckArguments {
+    /// Where the running server is [default: 127.0.0.1:8053]
+    #[arg(long, value_name = "ADDR:PORT", env = "MERIDIAN_ADMIN")]
+    pub(super) admin: Option<SocketAddr>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_work_with_and_without_the_serve_command() {
+        let bare = Arguments::parse_from([
+            "meridian",
+            "--zones",
+            "z",
+            "--listen",
+            "127.0.0.1:1",
+            "--listen",
+            "[::1]:1",
+        ]);
+        assert_eq!(bare.serve.typed().listen.len(), 2);
+        let named = Arguments::parse_from(["meridian", "serve", "--zones", "z", "--workers", "2"]);
+        let Some(Command::Serve(serve)) = named.command else { panic!() };
+        assert_eq!(serve.typed().workers, Some(2));
+    }
+}

@@ -1,0 +1,60 @@
+//! `meridian check`: the same eyes as at start, without starting.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::args::CheckArguments;
+use super::{CommandResult, FAILURE};
+use crate::app::{Loaded, is_styled};
+use crate::config::Diagnostic;
+use crate::store;
+
+pub(super) fn run(arguments: &CheckArguments) -> CommandResult {
+    let loaded = if arguments.files.is_empty() {
+        Loaded::read(&arguments.zones)?
+    } else {
+        let sources = arguments
+            .files
+            .iter()
+            .map(|path| store::read_source(path))
+            .collect::<Result<_, _>>()?;
+        Loaded::compile(sources)
+    };
+    if arguments.json {
+        let findings: Vec<Value> = loaded.diagnostics().map(to_json).collect();
+        println!("{}", serde_json::to_string_pretty(&json!({ "findings": findings }))?);
+    } else {
+        eprint!("{}", loaded.render(is_styled()));
+        println!("{}", summary(&loaded));
+    }
+    Ok(if loaded.rejected.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
+}
+
+fn summary(loaded: &Loaded) -> String {
+    let names: usize = loaded.zones.iter().map(|zone| zone.names.len()).sum();
+    let zones = count(loaded.zones.len(), "zone");
+    let warnings = match loaded.warnings.len() {
+        0 => String::new(),
+        warnings => format!(", {}", count(warnings, "warning")),
+    };
+    match loaded.rejected.len() {
+        0 => format!("{zones} with {} can be served{warnings}", count(names, "name")),
+        refused => format!("{} refused, {zones} can be served{warnings}", count(refused, "file")),
+    }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn to_json(diagnostic: &Diagnostic) -> Value {
+    json!({
+        "severity": if diagnostic.is_error() { "error" } else { "warning" },
+        "file": diagnostic.path,
+        "line": diagnostic.line(),
+        "column": diagnostic.column(),
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+    })
+}

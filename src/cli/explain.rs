@@ -1,0 +1,126 @@
+//! `meridian explain`: from the zone files, or from a running server.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::args::ExplainArguments;
+use super::{CommandError, CommandResult, FAILURE, runtime};
+use crate::admin::{fetch, parse_client};
+use crate::app::{Loaded, default_admin, is_styled, read_database};
+use crate::health::{Status, TargetId, View};
+use crate::query::{Engine, Explanation, Inquiry, explain};
+use crate::snapshot::{Generation, Ingredients, Snapshot};
+use crate::sys::random_seed;
+use crate::wire::{Name, RecordType};
+
+pub(super) fn run(arguments: &ExplainArguments) -> CommandResult {
+    let inquiry = read_inquiry(arguments)?;
+    let explanation =
+        if arguments.live { ask(arguments, &inquiry)? } else { assume(arguments, &inquiry)? };
+    let Some(explanation) = explanation else {
+        return Ok(ExitCode::from(FAILURE));
+    };
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&explanation)?);
+    } else {
+        print!("{explanation}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_inquiry(arguments: &ExplainArguments) -> Result<Inquiry, CommandError> {
+    let name = Name::parse(&arguments.name, &Name::root())
+        .map_err(|error| format!("`{}` is no name: {error}", arguments.name))?;
+    let qtype: RecordType =
+        arguments.qtype.parse().map_err(|error| format!("`{}`: {error}", arguments.qtype))?;
+    let subnet = arguments.client.as_deref().map(parse_client).transpose()?;
+    Ok(Inquiry { name, qtype, subnet, resolver: arguments.resolver, seed: random_seed()? })
+}
+
+/// Explains from the files, with the health that the arguments assume. Nothing if a zone file is wrong, which was printed.
+fn assume(
+    arguments: &ExplainArguments,
+    inquiry: &Inquiry,
+) -> Result<Option<Explanation>, CommandError> {
+    let loaded = Loaded::read(&arguments.zones)?;
+    let refused = loaded.refused();
+    if !loaded.rejected.is_empty() {
+        eprint!("{}", loaded.render(is_styled()));
+        if loaded.zones.is_empty() {
+            return Ok(None);
+        }
+    }
+    let snapshot = Snapshot::compile(Ingredients {
+        zones: loaded.zones,
+        refused: &refused,
+        database: read_database(arguments.geodb.as_deref())?,
+        seed: random_seed()?,
+        generation: Generation(1),
+        previous: None,
+    })?;
+    let view = Arc::new(View::new(snapshot.targets.len()));
+    for (target, _) in view.iter() {
+        view.set(target, Status::Up);
+    }
+    for down in &arguments.down {
+        let targets = targets_of(&snapshot, down)?;
+        targets.into_iter().for_each(|target| view.set(target, Status::Down));
+    }
+    Ok(Some(explain(&Engine { snapshot: &snapshot, view: &view }, inquiry)?))
+}
+
+/// The probe targets of every pool of this name, and of every endpoint written so.
+fn targets_of(snapshot: &Snapshot, wanted: &str) -> Result<Vec<TargetId>, CommandError> {
+    let mut targets = Vec::new();
+    let mut is_known = false;
+    for routing in snapshot.routings() {
+        for (pool, bound) in routing.named.pools.iter().zip(routing.bound.pools()) {
+            for (named, bound) in pool.endpoints.iter().zip(&bound.endpoints) {
+                if *pool.name == *wanted || *named.label == *wanted {
+                    is_known = true;
+                    targets.extend(bound.health);
+                }
+            }
+        }
+    }
+    match (is_known, targets.is_empty()) {
+        (false, _) => {
+            Err(format!("--down {wanted}: no pool and no endpoint of any zone is called so").into())
+        }
+        (true, true) => {
+            Err(format!("--down {wanted}: it has no check, so that it always counts as up").into())
+        }
+        _ => Ok(targets),
+    }
+}
+
+/// Has the running server explain.
+fn ask(
+    arguments: &ExplainArguments,
+    inquiry: &Inquiry,
+) -> Result<Option<Explanation>, CommandError> {
+    let mut path = format!(
+        "/explain?name={}&type={}&resolver={}",
+        escape(&arguments.name),
+        inquiry.qtype,
+        inquiry.resolver
+    );
+    if let Some(client) = &arguments.client {
+        path.push_str(&format!("&client={}", escape(client)));
+    }
+    let admin = arguments.admin.unwrap_or_else(default_admin);
+    let (status, body) = runtime()?.block_on(fetch(admin, &path))?;
+    match status {
+        200 => Ok(Some(serde_json::from_str(&body)?)),
+        _ => Err(format!("the server at {admin} says: {}", body.trim()).into()),
+    }
+}
+
+/// Percent-encodes all but letters, digits, dots and hyphens (RFC 3986 §2.1).
+fn escape(text: &str) -> String {
+    let encode = |octet: u8| match octet {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' => char::from(octet).to_string(),
+        _ => format!("%{octet:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}

@@ -1,0 +1,58 @@
+//! The command line: what can be typed, and which part of the program it runs.
+
+mod args;
+mod check;
+mod explain;
+mod healthcheck;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::app::{Settings, serve};
+use args::{Arguments, Command, ServeArguments};
+
+/// Exit code for an error (2 is kept for "changes pending", and for clap's usage errors).
+const FAILURE: u8 = 1;
+
+/// Runs what the command line asks for.
+pub fn main() -> ExitCode {
+    let Arguments { command, serve } = Arguments::parse();
+    let result = match command {
+        None => run_server(serve),
+        Some(Command::Serve(serve)) => run_server(serve),
+        Some(Command::Check(arguments)) => check::run(&arguments),
+        Some(Command::Explain(arguments)) => explain::run(&arguments),
+        Some(Command::Healthcheck(arguments)) => healthcheck::run(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(FAILURE)
+        }
+    }
+}
+
+/// An error that is shown to the user and ends the program.
+type CommandError = Box<dyn std::error::Error>;
+type CommandResult = Result<ExitCode, CommandError>;
+
+fn run_server(arguments: ServeArguments) -> CommandResult {
+    let settings = Settings::resolve(arguments.typed())?;
+    let filter =
+        EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(crate::app::is_styled())
+        .with_target(false)
+        .init();
+    runtime()?.block_on(serve(settings))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("meridian").build()
+}

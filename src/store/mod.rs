@@ -1,0 +1,98 @@
+//! Where zones and settings come from: files, read whole.
+//!
+//! Files are read once per load and closed again; nothing is mapped, so that a file that is truncated while the server runs
+//! harms nothing. What is read is turned into [`Source`]s, and that is all the rest of the program sees.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use crate::config::Source;
+use crate::limits::ZONE_FILE_OCTETS;
+
+/// What could not be read.
+#[derive(Debug)]
+pub struct StoreError {
+    path: PathBuf,
+    problem: Problem,
+}
+
+#[derive(Debug)]
+enum Problem {
+    Io(io::Error),
+    NoZones,
+    TooLarge(u64),
+    NotUtf8,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.problem {
+            Problem::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                write!(
+                    f,
+                    "{path} does not exist: name the right place with --zones, --geodb or --config"
+                )
+            }
+            Problem::Io(error) => write!(f, "can't read {path}: {error}"),
+            Problem::NoZones => {
+                write!(f, "{path} holds no zone file: one whose name ends in .toml")
+            }
+            Problem::TooLarge(octets) => {
+                write!(
+                    f,
+                    "{path} has {octets} octets, {ZONE_FILE_OCTETS} is the most for a zone file"
+                )
+            }
+            Problem::NotUtf8 => write!(f, "{path} is not UTF-8 text, which TOML is"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+fn fail(path: &Path, problem: Problem) -> StoreError {
+    StoreError { path: path.to_owned(), problem }
+}
+
+/// Reads every zone file of a directory, in order of name. Files whose names begin with a dot are passed over: editors and
+/// Kubernetes keep their own there.
+pub fn read_zones(directory: &Path) -> Result<Vec<Source>, StoreError> {
+    let io = |error| fail(directory, Problem::Io(error));
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let is_hidden =
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !is_hidden && path.extension().is_some_and(|extension| extension == "toml") {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(fail(directory, Problem::NoZones));
+    }
+    paths.sort();
+    paths.iter().map(|path| read_source(path)).collect()
+}
+
+/// Reads one file as text.
+pub fn read_source(path: &Path) -> Result<Source, StoreError> {
+    let io = |error| fail(path, Problem::Io(error));
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    if metadata.len() > u64::try_from(ZONE_FILE_OCTETS).unwrap_or(u64::MAX) {
+        return Err(fail(path, Problem::TooLarge(metadata.len())));
+    }
+    let octets = std::fs::read(path).map_err(io)?;
+    let text = String::from_utf8(octets).map_err(|_| fail(path, Problem::NotUtf8))?;
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    // Serial numbers count modulo 2^32 (RFC 1982), so that the lower half of the seconds is what is wanted for ever.
+    let modified = modified.map_or(0, |age| (age.as_secs() & u64::from(u32::MAX)) as u32);
+    Ok(Source { path: path.display().to_string(), text, modified })
+}
+
+/// Reads one file as octets.
+pub fn read_octets(path: &Path) -> Result<Vec<u8>, StoreError> {
+    std::fs::read(path).map_err(|error| fail(path, Problem::Io(error)))
+}
