@@ -10,7 +10,7 @@ use crate::wire::{
     ClientSubnet, Composer, Full, OptRecord, Owner, Rcode, RecordType, Records, Request, Section,
     Ttl, ends_in,
 };
-use crate::zone::{Found, Node, ZoneId};
+use crate::zone::{Found, Node, ZoneId, ZoneState};
 
 /// The AA bit (RFC 1035 §4.1.1).
 const FLAG_AUTHORITATIVE: u16 = 0x0400;
@@ -107,7 +107,15 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         };
         name.copy_from_slice(target);
         name.make_ascii_lowercase();
-        self.engine.snapshot.catalog.find(name, self.request.qtype)
+        let catalog = &self.engine.snapshot.catalog;
+        let found = catalog.find(name, self.request.qtype);
+        // What a refused zone holds is not known: the chain ends before it, and the resolver asks there itself.
+        let zone = found.zone().and_then(|zone| catalog.zone(zone));
+        if zone.is_some_and(|zone| zone.state == ZoneState::Refused) {
+            Found::NotOurs
+        } else {
+            found
+        }
     }
 
     /// Step 3a: the node matches the whole name.

@@ -13,7 +13,7 @@ use crate::snapshot::Snapshot;
 use crate::wire::{
     Class, Composer, ExtendedError, OptRecord, Rcode, RecordType, Rejection, Request,
 };
-use crate::zone::{Found, ZoneId, ZoneState};
+use crate::zone::{ZoneId, ZoneState};
 
 /// How a query came, and so how large its answer may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,7 +109,7 @@ impl<'a> Engine<'a> {
                 }
             },
         };
-        let Some(zone) = zone_of(found) else {
+        let Some(zone) = found.zone() else {
             return frame.refuse(
                 Rcode::REFUSED,
                 Some((ExtendedError::NOT_AUTHORITATIVE, "not a zone of this server")),
@@ -138,15 +138,6 @@ impl<'a> Engine<'a> {
             pool: None,
         };
         Outcome { zone: Some(zone), ..answering.run(found, opt) }
-    }
-}
-
-/// The zone that a question was found in.
-fn zone_of(found: Found<'_>) -> Option<ZoneId> {
-    match found {
-        Found::NotOurs => None,
-        Found::Exact(node) | Found::Wildcard(node) | Found::Delegation(node) => Some(node.zone()),
-        Found::NoSuchName(zone) => Some(zone),
     }
 }
 

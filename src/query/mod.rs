@@ -19,6 +19,8 @@ mod engine;
 mod explain;
 mod story;
 mod tell;
+#[cfg(test)]
+mod tests;
 
 pub use engine::{Client, Engine, Outcome, Scratch, Transport};
 pub use explain::{

@@ -3,6 +3,7 @@
 //! A connection's task reads what is there, answers every whole message in it, and writes the answers together. An idle
 //! connection holds no buffer to speak of. When all places are taken, the connection that was idle longest gives way.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
@@ -192,6 +193,12 @@ async fn answer_all(
     Ok(input.len() - rest.len())
 }
 
+thread_local! {
+    /// Room for the longest answer there can be. Answering does not wait, so that one per thread of the runtime serves all
+    /// connections, and a connection holds only what it was really answered.
+    static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; STREAM_MESSAGE_OCTETS].into());
+}
+
 /// Appends the answer to one message with its length. False for silence.
 fn answer_one(
     message: &[u8],
@@ -203,18 +210,16 @@ fn answer_one(
     let live = streams.published.load();
     let engine = Engine { snapshot: &live.snapshot, view: &live.view };
     let client = Client { address: client, transport: Transport::Stream };
-    let start = output.len();
-    output.resize(start + 2 + STREAM_MESSAGE_OCTETS, 0);
-    let Some((length, answer)) =
-        output.get_mut(start..).and_then(|room| room.split_first_chunk_mut::<2>())
-    else {
-        return false;
-    };
-    let outcome = engine.answer(scratch, message, client, answer);
-    streams.tally.count(&outcome);
-    *length = u16::try_from(outcome.octets).unwrap_or(0).to_be_bytes();
-    output.truncate(start + 2 + outcome.octets);
-    outcome.octets != 0
+    ROOM.with_borrow_mut(|room| {
+        let outcome = engine.answer(scratch, message, client, room);
+        streams.tally.count(&outcome);
+        let answer = room.get(..outcome.octets).unwrap_or_default();
+        if let Ok(length @ 1..) = u16::try_from(answer.len()) {
+            output.extend(length.to_be_bytes());
+            output.extend(answer);
+        }
+        outcome.octets != 0
+    })
 }
 
 async fn write(stream: &mut TcpStream, output: &[u8]) -> io::Result<()> {

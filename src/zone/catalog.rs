@@ -57,6 +57,17 @@ pub enum Found<'a> {
     NoSuchName(ZoneId),
 }
 
+impl Found<'_> {
+    /// The zone that the question was found in.
+    pub fn zone(&self) -> Option<ZoneId> {
+        match self {
+            Self::NotOurs => None,
+            Self::Exact(node) | Self::Wildcard(node) | Self::Delegation(node) => Some(node.zone()),
+            Self::NoSuchName(zone) => Some(*zone),
+        }
+    }
+}
+
 /// Every name of every zone.
 #[derive(Debug)]
 pub struct Catalog {
