@@ -45,7 +45,7 @@ pub const ADDITIONAL_NAMES: usize = 13;
 /// Endpoints of one pool and one type handed out at once (Route 53 rule 41: multivalue gives at most 8).
 pub const ANSWER_ENDPOINTS: usize = 8;
 
-/// Endpoints in one pool (Route 53 rule 7: 400 values per record). Selection keeps them in a 512-bit set.
+/// Endpoints in one pool (Route 53 rule 7: 400 values per record). Selection keeps them in a set of bits.
 pub const POOL_ENDPOINTS: usize = 400;
 
 /// Targets of one policy (Route 53 rule 7: 100 records per set). Selection keeps them in a 128-bit set.
@@ -54,7 +54,8 @@ pub const POLICY_TARGETS: usize = 100;
 /// How deep policies may nest. Selection recurses, so this is also its stack.
 pub const POLICY_DEPTH: usize = 16;
 
-/// Targets visited in the worst case by one selection, over the whole tree with shared branches counted each time.
+/// Targets visited in the worst case by one selection, over the whole tree with shared branches counted each time, and
+/// sixteen endpoints or weights looked at counted as one visit. It bounds a selection to some tens of microseconds.
 pub const POLICY_VISITS: usize = 4096;
 
 /// Size of one zone file in TOML, in octets. A million names need about 60 MB.
@@ -145,3 +146,12 @@ pub const CHECK_TIMEOUT_MS: u64 = 10;
 
 /// UDP workers that a settings file may ask for.
 pub const WORKERS: usize = 256;
+
+/// Connections to the admin side at once: a scraper, a probe of the container engine, and some people.
+pub const ADMIN_CONNECTIONS: usize = 64;
+
+/// Seconds an admin client may take to send a request's header, or to send the next request on a connection.
+pub const ADMIN_HEADER_SECONDS: u64 = 10;
+
+/// File descriptors kept for everything but TCP clients and probes: sockets, files, admin connections.
+pub const SPARE_DESCRIPTORS: usize = 256;

@@ -200,9 +200,7 @@ impl Scrape<'_> {
                 healthy
                     .with_label_values(&labels)
                     .set(i64::from(live.view.status(*target) != Status::Down));
-                let Some(known) = statistics.iter().find(|known| known.id == *target) else {
-                    continue;
-                };
+                let Some(known) = find(statistics, live, *target) else { continue };
                 if let Some(took) = known.tally.last_latency {
                     latency.with_label_values(&labels).set(took.as_secs_f64());
                 }
@@ -224,6 +222,18 @@ impl Scrape<'_> {
 struct Endpoint {
     labels: [String; 4],
     target: TargetId,
+}
+
+/// What the prober knows of a target of this snapshot. During a reload the two may be of different generations for a moment;
+/// then the target of that number may be another one, of which nothing is said.
+fn find<'a>(
+    statistics: &'a [TargetStatistics],
+    live: &Live,
+    id: TargetId,
+) -> Option<&'a TargetStatistics> {
+    let place = statistics.binary_search_by_key(&id, |known| known.id).ok()?;
+    let target = live.snapshot.targets.get(usize::try_from(id.0).ok()?)?;
+    statistics.get(place).filter(|known| known.target == *target)
 }
 
 fn endpoints_of(live: &Live, zone: ZoneId) -> Vec<Endpoint> {

@@ -7,9 +7,11 @@ mod client;
 mod condition;
 mod explain;
 mod http;
+mod listen;
 mod metrics;
 
 pub use client::{FetchError, fetch};
 pub use condition::{Condition, Reload, Standing};
 pub use explain::{InquiryError, parse_client};
 pub use http::{Admin, router};
+pub use listen::serve_admin;

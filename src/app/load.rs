@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::config::{self, CompiledZone, Diagnostic, Rejected, Source};
 use crate::geo::{Database, DatabaseError};
-use crate::store::{self, StoreError};
+use crate::store::{self, StoreError, ZoneFile};
 use crate::wire::Name;
 
 /// All zone files of a directory, compiled.
@@ -26,8 +26,15 @@ impl Loaded {
     }
 
     /// Compiles what was read.
-    pub fn compile(sources: Vec<Source>) -> Self {
-        let results = config::compile_zones(&sources);
+    pub fn compile(files: Vec<ZoneFile>) -> Self {
+        let (sources, errors): (Vec<Source>, Vec<Option<StoreError>>) =
+            files.into_iter().map(|file| (file.source, file.error)).unzip();
+        let mut results = config::compile_zones(&sources);
+        for ((source, error), result) in sources.iter().zip(errors).zip(&mut results) {
+            if let Some(error) = error {
+                *result = Err(Rejected::unreadable(source, &error.to_string()));
+            }
+        }
         let mut loaded = Self {
             sources: Vec::new(),
             zones: Vec::new(),

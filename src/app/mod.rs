@@ -4,11 +4,15 @@
 //! answer. Reload: make the next snapshot off to the side and swap it in, or keep what is served and say why. Stop: let the
 //! workers finish the datagrams that they took.
 
+mod announce;
 mod load;
+mod output;
+mod reload;
 mod run;
 mod settings;
+mod signals;
 
 pub use load::{LoadError, Loaded, read_database};
-pub(crate) use run::is_styled;
+pub(crate) use output::{complain, is_styled, say};
 pub use run::{ServeError, serve};
-pub use settings::{Settings, SettingsError, Typed, default_admin};
+pub use settings::{Settings, SettingsError, Typed};

@@ -99,7 +99,6 @@ fn default_listen() -> Vec<SocketAddr> {
         .into()
 }
 
-/// Where the admin side listens unless told otherwise; also what the commands that ask it assume.
-pub fn default_admin() -> SocketAddr {
+fn default_admin() -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT)
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::Typed;
@@ -76,7 +77,7 @@ pub(super) struct ServeArguments {
     #[arg(long, value_name = "N", env = "MERIDIAN_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
     /// Refuse to start if any zone file is refused
-    #[arg(long, env = "MERIDIAN_STRICT")]
+    #[arg(long, env = "MERIDIAN_STRICT", value_parser = BoolishValueParser::new())]
     strict: bool,
 }
 
@@ -112,9 +113,12 @@ pub(super) struct CheckArguments {
     /// Zone files; without any, all of the directory
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-    /// Directory of the zone files
-    #[arg(long, value_name = "DIR", env = "MERIDIAN_ZONES", default_value = "zones")]
-    pub(super) zones: PathBuf,
+    /// Settings file of the server, whose keys are the defaults here
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_CONFIG")]
+    config: Option<PathBuf>,
+    /// Directory of the zone files [default: zones]
+    #[arg(long, value_name = "DIR", env = "MERIDIAN_ZONES")]
+    zones: Option<PathBuf>,
     /// Print the findings as JSON on standard output
     #[arg(long)]
     pub(super) json: bool,
@@ -136,18 +140,21 @@ pub(super) struct ExplainArguments {
     /// A pool or an endpoint to count as down; may be repeated
     #[arg(long, value_name = "POOL|ENDPOINT", conflicts_with = "live")]
     pub(super) down: Vec<String>,
-    /// Directory of the zone files
-    #[arg(long, value_name = "DIR", env = "MERIDIAN_ZONES", default_value = "zones")]
-    pub(super) zones: PathBuf,
+    /// Settings file of the server, whose keys are the defaults here
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_CONFIG")]
+    config: Option<PathBuf>,
+    /// Directory of the zone files [default: zones]
+    #[arg(long, value_name = "DIR", env = "MERIDIAN_ZONES")]
+    zones: Option<PathBuf>,
     /// Geo database [default: built in]
     #[arg(long, value_name = "FILE", env = "MERIDIAN_GEODB")]
-    pub(super) geodb: Option<PathBuf>,
+    geodb: Option<PathBuf>,
     /// Ask the running server at --admin, which knows the health of the moment
     #[arg(long)]
     pub(super) live: bool,
     /// Where the running server is [default: 127.0.0.1:8053]
     #[arg(long, value_name = "ADDR:PORT", env = "MERIDIAN_ADMIN")]
-    pub(super) admin: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -155,9 +162,36 @@ pub(super) struct ExplainArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct HealthcheckArguments {
+    /// Settings file of the server, whose keys are the defaults here
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_CONFIG")]
+    config: Option<PathBuf>,
     /// Where the running server is [default: 127.0.0.1:8053]
     #[arg(long, value_name = "ADDR:PORT", env = "MERIDIAN_ADMIN")]
-    pub(super) admin: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+}
+
+impl CheckArguments {
+    pub(super) fn typed(&self) -> Typed {
+        Typed { config: self.config.clone(), zones: self.zones.clone(), ..Typed::default() }
+    }
+}
+
+impl ExplainArguments {
+    pub(super) fn typed(&self) -> Typed {
+        Typed {
+            config: self.config.clone(),
+            zones: self.zones.clone(),
+            admin: self.admin,
+            geodb: self.geodb.clone(),
+            ..Typed::default()
+        }
+    }
+}
+
+impl HealthcheckArguments {
+    pub(super) fn typed(&self) -> Typed {
+        Typed { config: self.config.clone(), admin: self.admin, ..Typed::default() }
+    }
 }
 
 #[cfg(test)]

@@ -6,27 +6,22 @@ use serde_json::{Value, json};
 
 use super::args::CheckArguments;
 use super::{CommandResult, FAILURE};
-use crate::app::{Loaded, is_styled};
+use crate::app::{Loaded, Settings, complain, is_styled, say};
 use crate::config::Diagnostic;
 use crate::store;
 
 pub(super) fn run(arguments: &CheckArguments) -> CommandResult {
     let loaded = if arguments.files.is_empty() {
-        Loaded::read(&arguments.zones)?
+        Loaded::read(&Settings::resolve(arguments.typed())?.zones)?
     } else {
-        let sources = arguments
-            .files
-            .iter()
-            .map(|path| store::read_source(path))
-            .collect::<Result<_, _>>()?;
-        Loaded::compile(sources)
+        Loaded::compile(arguments.files.iter().map(|path| store::read_zone(path)).collect())
     };
     if arguments.json {
         let findings: Vec<Value> = loaded.diagnostics().map(to_json).collect();
-        println!("{}", serde_json::to_string_pretty(&json!({ "findings": findings }))?);
+        say(&format!("{}\n", serde_json::to_string_pretty(&json!({ "findings": findings }))?));
     } else {
-        eprint!("{}", loaded.render(is_styled()));
-        println!("{}", summary(&loaded));
+        complain(&loaded.render(is_styled()));
+        say(&format!("{}\n", summary(&loaded)));
     }
     Ok(if loaded.rejected.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
 }
@@ -55,6 +50,13 @@ fn to_json(diagnostic: &Diagnostic) -> Value {
         "line": diagnostic.line(),
         "column": diagnostic.column(),
         "message": diagnostic.message,
+        "label": diagnostic.label,
         "help": diagnostic.help,
+        "related": diagnostic.related.iter().map(|related| json!({
+            "file": related.path,
+            "start": related.span.start,
+            "end": related.span.end,
+            "label": related.label,
+        })).collect::<Vec<Value>>(),
     })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::args::ExplainArguments;
 use super::{CommandError, CommandResult, FAILURE, runtime};
 use crate::admin::{fetch, parse_client};
-use crate::app::{Loaded, default_admin, is_styled, read_database};
+use crate::app::{Loaded, Settings, complain, is_styled, read_database, say};
 use crate::health::{Status, TargetId, View};
 use crate::query::{Engine, Explanation, Inquiry, explain};
 use crate::snapshot::{Generation, Ingredients, Snapshot};
@@ -14,16 +14,20 @@ use crate::sys::random_seed;
 use crate::wire::{Name, RecordType};
 
 pub(super) fn run(arguments: &ExplainArguments) -> CommandResult {
+    let settings = Settings::resolve(arguments.typed())?;
     let inquiry = read_inquiry(arguments)?;
-    let explanation =
-        if arguments.live { ask(arguments, &inquiry)? } else { assume(arguments, &inquiry)? };
+    let explanation = if arguments.live {
+        ask(arguments, &settings, &inquiry)?
+    } else {
+        assume(arguments, &settings, &inquiry)?
+    };
     let Some(explanation) = explanation else {
         return Ok(ExitCode::from(FAILURE));
     };
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&explanation)?);
+        say(&format!("{}\n", serde_json::to_string_pretty(&explanation)?));
     } else {
-        print!("{explanation}");
+        say(&explanation.to_string());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -40,12 +44,13 @@ fn read_inquiry(arguments: &ExplainArguments) -> Result<Inquiry, CommandError> {
 /// Explains from the files, with the health that the arguments assume. Nothing if a zone file is wrong, which was printed.
 fn assume(
     arguments: &ExplainArguments,
+    settings: &Settings,
     inquiry: &Inquiry,
 ) -> Result<Option<Explanation>, CommandError> {
-    let loaded = Loaded::read(&arguments.zones)?;
+    let loaded = Loaded::read(&settings.zones)?;
     let refused = loaded.refused();
     if !loaded.rejected.is_empty() {
-        eprint!("{}", loaded.render(is_styled()));
+        complain(&loaded.render(is_styled()));
         if loaded.zones.is_empty() {
             return Ok(None);
         }
@@ -53,7 +58,7 @@ fn assume(
     let snapshot = Snapshot::compile(Ingredients {
         zones: loaded.zones,
         refused: &refused,
-        database: read_database(arguments.geodb.as_deref())?,
+        database: read_database(settings.geodb.as_deref())?,
         seed: random_seed()?,
         generation: Generation(1),
         previous: None,
@@ -97,6 +102,7 @@ fn targets_of(snapshot: &Snapshot, wanted: &str) -> Result<Vec<TargetId>, Comman
 /// Has the running server explain.
 fn ask(
     arguments: &ExplainArguments,
+    settings: &Settings,
     inquiry: &Inquiry,
 ) -> Result<Option<Explanation>, CommandError> {
     let mut path = format!(
@@ -108,7 +114,7 @@ fn ask(
     if let Some(client) = &arguments.client {
         path.push_str(&format!("&client={}", escape(client)));
     }
-    let admin = arguments.admin.unwrap_or_else(default_admin);
+    let admin = settings.admin;
     let (status, body) = runtime()?.block_on(fetch(admin, &path))?;
     match status {
         200 => Ok(Some(serde_json::from_str(&body)?)),

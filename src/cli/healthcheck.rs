@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use super::args::HealthcheckArguments;
 use super::{CommandResult, runtime};
 use crate::admin::fetch;
-use crate::app::default_admin;
+use crate::app::Settings;
 
 pub(super) fn run(arguments: &HealthcheckArguments) -> CommandResult {
-    let admin = arguments.admin.unwrap_or_else(default_admin);
+    let admin = Settings::resolve(arguments.typed())?.admin;
     // A server that listens everywhere is asked on loopback.
     let address = match admin.ip() {
         ip if ip.is_unspecified() && ip.is_ipv4() => ([127, 0, 0, 1], admin.port()).into(),

@@ -10,7 +10,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use crate::app::{Settings, serve};
+use crate::app::{Settings, complain, serve};
+use crate::sys::forget_empty_variables;
 use args::{Arguments, Command, ServeArguments};
 
 /// Exit code for an error (2 is kept for "changes pending", and for clap's usage errors).
@@ -18,6 +19,7 @@ const FAILURE: u8 = 1;
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
+    forget_empty_variables("MERIDIAN_");
     let Arguments { command, serve } = Arguments::parse();
     let result = match command {
         None => run_server(serve),
@@ -29,7 +31,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            complain(&format!("error: {error}\n"));
             ExitCode::from(FAILURE)
         }
     }
@@ -46,6 +48,8 @@ fn run_server(arguments: ServeArguments) -> CommandResult {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Its own complaint about a log that can't be written would go the same way, and end the server there.
+        .log_internal_errors(false)
         .with_ansi(crate::app::is_styled())
         .with_target(false)
         .init();

@@ -13,6 +13,9 @@ use crate::policy::{Place, Policy, Routing, Rule, Target};
 /// Names of a loop that are printed; the first ones show where to cut it.
 const LOOP_NAMES: usize = 12;
 
+/// Endpoints, or weights, that are looked at in the time of one visit to a target.
+const SCANNED_PER_VISIT: usize = 16;
+
 /// ```text
 /// New ── first visit ──▶ Open ── all children done ──▶ Done
 /// ```
@@ -135,15 +138,34 @@ impl Walk<'_> {
         let deepest = self.children(policy).into_iter().map(|child| self.known_cost(child).depth);
         let sum = |targets: &[Target]| {
             targets.iter().fold(0usize, |sum, target| {
-                let below = index_of(*target).map_or(0, |child| self.known_cost(child).visits);
-                sum.saturating_add(below).saturating_add(1)
+                sum.saturating_add(self.visits_of(*target)).saturating_add(1)
             })
         };
         let visits = match rule {
             Rule::Geolocation(places) => sum_of_chain(places, sum),
+            // Each draw passes over the targets that were dropped before.
+            Rule::Weighted(targets) => {
+                let draws = targets.len().saturating_mul(targets.len()) / SCANNED_PER_VISIT;
+                sum(&rule.targets()).saturating_add(draws)
+            }
             rule => sum(&rule.targets()),
         };
         Cost { depth: deepest.max().unwrap_or(0).saturating_add(1), visits }
+    }
+
+    /// Visits below a target. One whose health is not evaluated is walked a second time when nothing in it is up.
+    fn visits_of(&self, target: Target) -> usize {
+        match target {
+            Target::Pool(id) => {
+                self.routing.pool(id).map_or(0, |pool| pool.endpoints.len() / SCANNED_PER_VISIT)
+            }
+            Target::Policy(id) => {
+                let below = self.known_cost(usize::from(id.0)).visits;
+                let is_evaluated =
+                    self.routing.policy(id).is_none_or(|policy| policy.evaluate_health);
+                if is_evaluated { below } else { below.saturating_mul(2) }
+            }
+        }
     }
 
     fn known_cost(&self, policy: usize) -> Cost {

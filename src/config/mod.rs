@@ -110,6 +110,15 @@ pub struct Rejected {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+impl Rejected {
+    /// A file that can't be used whatever it says. The zone is made out as far as its text was read.
+    pub fn unreadable(source: &Source, why: &str) -> Self {
+        let mut findings = Findings::new(source);
+        findings.error_of_file(why.to_owned());
+        Self { apex: syntax::recover_apex(&source.text), diagnostics: findings.finish() }
+    }
+}
+
 /// A zone with its warnings, or why there is none.
 pub type Compiled = Result<(CompiledZone, Vec<Diagnostic>), Rejected>;
 

@@ -37,7 +37,7 @@ pub struct Settings {
     pub io: Option<Io>,
     /// UDP workers per address, 1 to [`WORKERS`].
     pub workers: Option<usize>,
-    /// Whether a warning in a zone file counts as an error.
+    /// Whether a zone file that is refused keeps the server from starting.
     pub strict: Option<bool>,
 }
 

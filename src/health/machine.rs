@@ -116,6 +116,16 @@ impl Machine {
         Self { state: State::Unknown, since: now, succeeded: None, streak: 0 }
     }
 
+    /// A target that is known to have this status, with no result counted yet.
+    pub fn resume(status: Status, now: Instant) -> Self {
+        let state = match status {
+            Status::Unknown => State::Unknown,
+            Status::Up => State::Up { failures: 0 },
+            Status::Down => State::Down { successes: 0 },
+        };
+        Self { state, ..Self::new(now) }
+    }
+
     /// Takes in the result of a probe that ended at `now`; gives the decision if the status changed.
     #[must_use]
     pub fn observe(

@@ -7,13 +7,13 @@
 //! A nested policy is up if it has something up *for this client*. Route 53 asks for any record of the set (rule 51); with
 //! a geolocation set that would send a client to the endpoint that is down for it while another branch is up.
 
-use super::bound::{BoundPool, BoundRouting, BoundRule};
+use super::bound::{BoundEndpoint, BoundPool, BoundRouting, BoundRule};
 use super::random::Random;
 use super::trace::{Step, Trace};
 use super::tree::{PolicyId, PoolId, Target, Weight};
 use crate::geo::LocationId;
 use crate::health::View;
-use crate::limits::{ANSWER_ENDPOINTS, POLICY_DEPTH, POLICY_TARGETS};
+use crate::limits::{ANSWER_ENDPOINTS, POLICY_DEPTH, POLICY_TARGETS, POOL_ENDPOINTS};
 use crate::wire::RecordType;
 
 /// The pool that a selection came to.
@@ -65,16 +65,14 @@ impl<T: Trace> Selection<'_, T> {
         rtype: RecordType,
         mut take: impl FnMut(&'p [u8]) -> bool,
     ) {
-        let is_up = |health| self.view.is_up(health);
-        let of_type = || pool.endpoints.iter().filter(|endpoint| endpoint.rtype == rtype);
-        let any_up = of_type().any(|endpoint| is_up(endpoint.health));
-        let eligible = || of_type().filter(|endpoint| !any_up || is_up(endpoint.health));
-        // The view may change between these lines; a smaller count only shortens the turn.
-        let count = eligible().count();
-        let bound = u32::try_from(count).unwrap_or(u32::MAX);
+        let of_type = |endpoint: &BoundEndpoint| endpoint.rtype == rtype;
+        // The view may change at any moment: it is read once, so that the answer is of one piece and never empty.
+        let up = Places::of(pool, |endpoint| of_type(endpoint) && self.view.is_up(endpoint.health));
+        let eligible = if up.is_empty() { Places::of(pool, of_type) } else { up };
+        let count = eligible.count();
         let first =
-            if count > 1 { usize::try_from(self.random.below(bound)).unwrap_or(0) } else { 0 };
-        let in_turn = eligible().skip(first).chain(eligible().take(first));
+            if count > 1 { usize::try_from(self.random.below(count)).unwrap_or(0) } else { 0 };
+        let in_turn = eligible.of_pool(pool).skip(first).chain(eligible.of_pool(pool).take(first));
         for endpoint in in_turn.take(ANSWER_ENDPOINTS) {
             if !take(&endpoint.rdata) {
                 return;
@@ -124,34 +122,14 @@ impl<T: Trace> Selection<'_, T> {
         walk: Walk,
         depth: usize,
     ) -> Option<PoolId> {
-        let mut dropped = 0u128;
         debug_assert!(targets.len() <= POLICY_TARGETS && POLICY_TARGETS <= 128);
-        loop {
-            let (place, weight, total) = self.draw(targets, dropped)?;
-            let &(_, target) = targets.get(usize::try_from(place).ok()?)?;
-            self.trace.note(depth, Step::Draw { target, weight, total });
+        let mut left = Left::all(targets);
+        while let Some((place, weight, target)) = left.draw(targets, self.random) {
+            self.trace.note(depth, Step::Draw { target, weight, total: left.total() });
             if let Some(pool) = self.pick_branch(target, walk, depth.saturating_add(1)) {
                 return Some(pool);
             }
-            dropped |= 1u128.checked_shl(place)?;
-        }
-    }
-
-    /// Draws one target that was not dropped. Gives its place, its weight, and the sum of the weights that took part.
-    fn draw(&mut self, targets: &[(Weight, Target)], dropped: u128) -> Option<(u32, u32, u32)> {
-        let left = |place: u32| dropped.checked_shr(place).unwrap_or(0) & 1 == 0;
-        let remaining = || (0u32..).zip(targets).filter(|(place, _)| left(*place));
-        let total: u32 = remaining().map(|(_, (weight, _))| u32::from(weight.0)).sum();
-        // All that is left has weight 0: equal shares.
-        let floor = u32::from(total == 0);
-        let total = if total == 0 { u32::try_from(remaining().count()).ok()? } else { total };
-        let mut ticket = self.random.below(total);
-        for (place, (weight, _)) in remaining() {
-            let share = u32::from(weight.0).max(floor);
-            match ticket.checked_sub(share) {
-                None => return Some((place, share, total)),
-                Some(rest) => ticket = rest,
-            }
+            left.drop(place, weight);
         }
         None
     }
@@ -188,5 +166,98 @@ impl<T: Trace> Selection<'_, T> {
         let counted =
             pool.endpoints.iter().filter(|endpoint| !holds || endpoint.rtype == self.rtype);
         counted.into_iter().any(|endpoint| self.view.is_up(endpoint.health))
+    }
+}
+
+/// The targets of a weighted policy that were not dropped yet.
+struct Left {
+    /// One bit per dropped target.
+    dropped: u128,
+    count: u32,
+    /// Sum of the weights.
+    weight: u32,
+}
+
+impl Left {
+    fn all(targets: &[(Weight, Target)]) -> Self {
+        let weight = targets.iter().map(|(weight, _)| u32::from(weight.0)).sum();
+        Self { dropped: 0, count: u32::try_from(targets.len()).unwrap_or(u32::MAX), weight }
+    }
+
+    /// What a draw is out of: the sum of the weights; if all that is left has weight 0, each counts as 1.
+    fn total(&self) -> u32 {
+        if self.weight == 0 { self.count } else { self.weight }
+    }
+
+    /// Draws one. Gives its place, the share it was drawn with, and itself.
+    fn draw(
+        &self,
+        targets: &[(Weight, Target)],
+        random: &mut Random,
+    ) -> Option<(u32, u32, Target)> {
+        if self.count == 0 {
+            return None;
+        }
+        let least = u32::from(self.weight == 0);
+        let mut ticket = random.below(self.total());
+        for (place, &(weight, target)) in (0u32..).zip(targets) {
+            if self.dropped.checked_shr(place).unwrap_or(0) & 1 != 0 {
+                continue;
+            }
+            let share = u32::from(weight.0).max(least);
+            match ticket.checked_sub(share) {
+                None => return Some((place, share, target)),
+                Some(rest) => ticket = rest,
+            }
+        }
+        None
+    }
+
+    fn drop(&mut self, place: u32, share: u32) {
+        self.dropped |= 1u128.checked_shl(place).unwrap_or(0);
+        self.count = self.count.saturating_sub(1);
+        // Where the share was made up for a weight of 0, there is nothing to take away.
+        self.weight = self.weight.saturating_sub(share);
+    }
+}
+
+const PLACE_WORDS: usize = POOL_ENDPOINTS.div_ceil(64);
+
+/// Some endpoints of a pool, by their places: one bit each.
+struct Places {
+    words: [u64; PLACE_WORDS],
+}
+
+impl Places {
+    fn of(pool: &BoundPool, is_member: impl Fn(&BoundEndpoint) -> bool) -> Self {
+        let mut words = [0u64; PLACE_WORDS];
+        for (word, endpoints) in words.iter_mut().zip(pool.endpoints.chunks(64)) {
+            for (bit, endpoint) in (0u32..).zip(endpoints) {
+                *word |= u64::from(is_member(endpoint)).checked_shl(bit).unwrap_or(0);
+            }
+        }
+        Self { words }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
+    }
+
+    fn count(&self) -> u32 {
+        self.words.iter().map(|word| word.count_ones()).sum()
+    }
+
+    /// The endpoints themselves, in the order of the pool.
+    fn of_pool<'p>(
+        &self,
+        pool: &'p BoundPool,
+    ) -> impl Iterator<Item = &'p BoundEndpoint> + use<'_, 'p> {
+        self.words.iter().zip(pool.endpoints.chunks(64)).flat_map(|(word, endpoints)| {
+            let is_member = move |bit: u32| word.checked_shr(bit).unwrap_or(0) & 1 != 0;
+            (0u32..)
+                .zip(endpoints)
+                .filter(move |(bit, _)| is_member(*bit))
+                .map(|(_, endpoint)| endpoint)
+        })
     }
 }

@@ -15,7 +15,7 @@ use super::{http, resolve, tcp, tls};
 use crate::health::{
     FailureReason, NothingReason, Observation, ProbeAddress, ProbeTarget, Protocol,
 };
-use crate::limits::{PROBE_LOOKUPS, PROBES_IN_FLIGHT};
+use crate::limits::PROBE_LOOKUPS;
 
 /// What all probes of a prober share.
 pub(super) struct Tools {
@@ -27,11 +27,11 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    /// Tools with the bounds of [`crate::limits`].
-    pub(super) fn new() -> Self {
+    /// Tools for at most `in_flight` probes at once.
+    pub(super) fn new(in_flight: usize) -> Self {
         Self {
             tls: tls::connector(),
-            in_flight: Semaphore::new(PROBES_IN_FLIGHT),
+            in_flight: Semaphore::new(in_flight.max(1)),
             lookups: Arc::new(Semaphore::new(PROBE_LOOKUPS)),
         }
     }

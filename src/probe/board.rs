@@ -16,7 +16,8 @@ use tracing::{debug, info, warn};
 
 use super::{Sink, TargetStatistics, Transition};
 use crate::health::{
-    Decision, Machine, NothingReason, Observation, ProbeTarget, Status, Tally, TargetId, View,
+    Decision, Machine, NothingReason, Observation, ProbeAddress, ProbeTarget, Protocol, Status,
+    Tally, TargetId, View,
 };
 use crate::limits::OWN_ERROR_LOG_SECONDS;
 
@@ -50,6 +51,30 @@ struct Watched {
     machine: Machine,
     tally: Tally,
     task: AbortHandle,
+}
+
+/// What the old generation believed of each thing that can be asked: the same address and port by the same protocol.
+struct Known {
+    statuses: HashMap<(ProbeAddress, u16, Protocol), Status>,
+}
+
+impl Known {
+    fn of(watched: &HashMap<ProbeTarget, Watched>) -> Self {
+        let statuses =
+            watched.iter().map(|(target, watched)| (Self::key(target), watched.machine.status()));
+        Self { statuses: statuses.collect() }
+    }
+
+    fn key(target: &ProbeTarget) -> (ProbeAddress, u16, Protocol) {
+        (target.address.clone(), target.check.port, target.check.protocol.clone())
+    }
+
+    /// The machine that a new target begins with. If only the pace or the thresholds of its check were edited, it goes on
+    /// from the status it had: an endpoint that is down must not come back into the answers because somebody tunes a check.
+    fn machine(&self, target: &ProbeTarget) -> Machine {
+        let status = self.statuses.get(&Self::key(target)).copied().unwrap_or_default();
+        Machine::resume(status, Instant::now())
+    }
 }
 
 /// What there is to tell once the lock is released.
@@ -113,8 +138,9 @@ impl Board {
     ) {
         let mut generation = self.lock();
         let mut old = mem::take(&mut generation.watched);
+        let known = Known::of(&old);
         for (id, target) in (0u32..).map(TargetId).zip(targets) {
-            generation.adopt(id, target, old.remove(target), &spawn);
+            generation.adopt(id, target, old.remove(target), &known, &spawn);
         }
         generation.publish(view);
         old.values().for_each(|watched| watched.task.abort());
@@ -184,6 +210,7 @@ impl Generation {
         id: TargetId,
         target: &ProbeTarget,
         kept: Option<Watched>,
+        known: &Known,
         spawn: impl Fn(ProbeTarget, Run, TargetId) -> AbortHandle,
     ) {
         if let Some(twice) = self.watched.get_mut(target) {
@@ -193,7 +220,7 @@ impl Generation {
         let mut watched = kept.unwrap_or_else(|| {
             self.runs += 1;
             let run = Run(self.runs);
-            Watched::new(run, spawn(target.clone(), run, id))
+            Watched::new(run, known.machine(target), spawn(target.clone(), run, id))
         });
         watched.ids = vec![id];
         self.watched.insert(target.clone(), watched);
@@ -215,8 +242,7 @@ impl Generation {
 }
 
 impl Watched {
-    fn new(run: Run, task: AbortHandle) -> Self {
-        let machine = Machine::new(Instant::now());
+    fn new(run: Run, machine: Machine, task: AbortHandle) -> Self {
         Self { ids: Vec::new(), run, machine, tally: Tally::default(), task }
     }
 

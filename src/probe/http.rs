@@ -36,7 +36,7 @@ pub(super) async fn probe(
     let request = write_request(check, target, address.port())?;
     let stream = Bounded::new(connect(address).await?);
     let status = if check.tls {
-        let stream = tls::handshake(stream, check.host.as_deref(), address, tls).await?;
+        let stream = tls::handshake(stream, host_name(check, target), address, tls).await?;
         exchange(stream, request).await?
     } else {
         exchange(stream, request).await?
@@ -82,13 +82,22 @@ fn write_request(
         .map_err(|_| Miss::Nothing(NothingReason::BadCheck))
 }
 
+/// The name to ask for: the check's host, else the endpoint's own name, without the final dot of the root.
+fn host_name<'a>(check: &'a HttpCheck, target: &'a ProbeAddress) -> Option<&'a str> {
+    match (&check.host, target) {
+        (Some(host), _) => Some(host),
+        (None, ProbeAddress::Name(name)) => Some(name.strip_suffix('.').unwrap_or(name)),
+        (None, ProbeAddress::Ip(_)) => None,
+    }
+}
+
 /// The Host header: the check's host, or the address; the port only if it is not the scheme's own (Route 53 rule 63).
 fn write_host(check: &HttpCheck, target: &ProbeAddress, port: u16) -> String {
-    let host = match &check.host {
+    let host = match host_name(check, target) {
         // An IPv6 address stands in brackets (RFC 3986 §3.2.2), and this prints it so.
         Some(host) => match host.parse::<IpAddr>() {
             Ok(address) => ProbeAddress::Ip(address).to_string(),
-            Err(_) => host.to_string(),
+            Err(_) => host.to_owned(),
         },
         None => target.to_string(),
     };
@@ -129,6 +138,7 @@ mod tests {
         assert_eq!(host_header(true, None, "2001:db8::1", 8443), "[2001:db8::1]:8443");
         assert_eq!(host_header(true, Some("2001:db8::1"), "192.0.2.1", 443), "[2001:db8::1]");
         assert_eq!(host_header(false, None, "lb.example.net", 80), "lb.example.net");
+        assert_eq!(host_header(true, None, "lb.example.net.", 8443), "lb.example.net:8443");
     }
 
     #[test]

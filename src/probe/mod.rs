@@ -45,6 +45,7 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 
 use crate::health::{Observation, ProbeTarget, Status, Tally, TargetId, View};
+use crate::limits::PROBES_IN_FLIGHT;
 use attempt::Tools;
 use board::Board;
 use schedule::Watch;
@@ -101,9 +102,22 @@ impl Prober {
     /// # Panics
     /// Outside a tokio runtime with I/O and time enabled.
     pub fn start(targets: &[ProbeTarget], view: Arc<View>, sink: Sink) -> Self {
+        Self::start_within(targets, view, sink, PROBES_IN_FLIGHT)
+    }
+
+    /// The same with at most `in_flight` probes, and so sockets, at once.
+    ///
+    /// # Panics
+    /// As [`Prober::start`].
+    pub fn start_within(
+        targets: &[ProbeTarget],
+        view: Arc<View>,
+        sink: Sink,
+        in_flight: usize,
+    ) -> Self {
         let prober = Self {
             board: Arc::new(Board::new(sink)),
-            tools: Arc::new(Tools::new()),
+            tools: Arc::new(Tools::new(in_flight)),
             runtime: Handle::current(),
         };
         prober.replace(targets, view);

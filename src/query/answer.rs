@@ -1,5 +1,7 @@
 //! RFC 1034 §4.3.2, as ordered steps over the node that a question led to.
 
+use std::net::IpAddr;
+
 use super::engine::{Client, Engine, Outcome};
 use super::story::{PlacedBy, Stage, Story};
 use crate::geo::LocationId;
@@ -213,10 +215,13 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     /// Where the client is for a route: by its subnet, or by the resolver's address if there is none, or none with a known
     /// location. The scope is that of the subnet in either case.
     fn place(&mut self, route: &BoundRoute) -> LocationId {
+        let subnet = self.request.subnet().and_then(|subnet| subnet.address());
+        if let Some(address) = subnet {
+            self.scope = self.scope.max(self.onward_scope(route, address));
+        }
         if !route.depends_on_place() {
             return LocationId::UNKNOWN;
         }
-        let subnet = self.request.subnet().and_then(|subnet| subnet.address());
         let mut by = PlacedBy::Resolver;
         if let Some(address) = subnet {
             let place = route.place(address);
@@ -237,6 +242,14 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         let scope = if subnet.is_some() { self.scope } else { place.scope };
         self.story.stage(Stage::Placed { by, address, scope });
         place.location
+    }
+
+    /// The deepest scope of the routes that an alias may lead to, whichever it leads to this time.
+    fn onward_scope(&self, route: &BoundRoute, address: IpAddr) -> u8 {
+        let asks_address = matches!(self.request.qtype, RecordType::A | RecordType::AAAA);
+        let onward = route.onward().iter().filter_map(|id| self.engine.snapshot.route(*id));
+        let counted = onward.filter(|onward| asks_address || onward.handout == Handout::Alias);
+        counted.map(|onward| onward.place(address).scope).max().unwrap_or(0)
     }
 
     /// Step 3b: the name was delegated away. The glue that the client can't do without is all there or the answer says that

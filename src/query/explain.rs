@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use hickory_proto::op::Message;
 use serde::{Deserialize, Serialize};
 
-use super::engine::{Client, Engine, Scratch, Transport};
+use super::engine::{Client, Engine, Outcome, Scratch, Transport};
 use super::story::{Event, PlacedBy, Recorder};
 use super::tell::Teller;
 use crate::limits::UDP_ANSWER_OCTETS;
 use crate::policy::Target;
-use crate::wire::{ClientSubnet, Name, RecordType};
+use crate::wire::{ClientSubnet, Name, Rcode, RecordType};
 
 /// A question that somebody might ask.
 #[derive(Clone, Debug)]
@@ -126,7 +126,10 @@ pub fn explain(engine: &Engine<'_>, inquiry: &Inquiry) -> Result<Explanation, Ex
             .and_then(|zone| engine.snapshot.catalog.zone(zone))
             .map(|zone| zone.apex.to_string()),
         place,
-        steps: events.iter().flat_map(|event| teller.tell(event)).collect(),
+        steps: refusal(&outcome)
+            .into_iter()
+            .chain(events.iter().flat_map(|event| teller.tell(event)))
+            .collect(),
         rcode: outcome.rcode.mnemonic().to_owned(),
         pool,
         last_resort: outcome.pool.is_some_and(|(_, _, is_last_resort)| is_last_resort),
@@ -136,6 +139,19 @@ pub fn explain(engine: &Engine<'_>, inquiry: &Inquiry) -> Result<Explanation, Ex
         ttl_from: outcome.pool.map(|_| "the name's ttl".to_owned()),
         scope: subnet.map(|_| scope.unwrap_or(0)),
     })
+}
+
+/// What there is to say of an answer that no zone was asked for.
+fn refusal(outcome: &Outcome) -> Option<ExplainedStep> {
+    let text = match (outcome.zone, outcome.rcode) {
+        (None, Rcode::REFUSED) => {
+            "no zone of this server holds the name, or the type is never answered"
+        }
+        (None, _) => "the type asks for what this server does not do",
+        (Some(_), Rcode::SERVFAIL) => "the zone's file was refused: `meridian check` says why",
+        _ => return None,
+    };
+    Some(ExplainedStep { depth: 0, text: text.to_owned() })
 }
 
 fn scope_of(event: &Event) -> Option<u8> {

@@ -99,9 +99,9 @@ impl<'a> Teller<'a> {
             },
         );
         let network = database.locate(address).network;
+        let database = database.kind();
         format!(
-            "{whose} {address} {place}: network {network} of {}, policy tells apart /{scope}",
-            database.kind()
+            "{whose} {address} {place} (network {network} of {database}); this policy: one class for /{scope}"
         )
     }
 

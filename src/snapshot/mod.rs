@@ -25,6 +25,7 @@ use crate::policy::{BoundRouting, Endpoint, Pool, PoolId, Route, Routing, Target
 use crate::wire::{Name, RecordType, Ttl};
 use crate::zone::{Catalog, CatalogBuilder, CatalogFull, Owner, RouteId, ZoneId};
 
+mod onward;
 mod publish;
 
 pub use publish::{Live, Published, Reader};
@@ -57,6 +58,8 @@ pub struct BoundRoute {
     pub target: Target,
     pub ttl: Ttl,
     pub handout: Handout,
+    /// Routes that an answer may come to by way of this one's aliases.
+    onward: Box<[RouteId]>,
     /// Tells clients apart; nothing if the tree treats all alike.
     places: Option<Arc<PrefixMap>>,
 }
@@ -79,6 +82,12 @@ impl BoundRoute {
         };
         let PrefixMatch { class, scope } = places.lookup(address);
         ClientPlace { location: LocationId::from_number(class), scope }
+    }
+
+    /// The routes that the names this one hands out may lead to, whatever is chosen. What a client gets depends on them
+    /// too, so that the scope of the answer does: always on all of them, or it would move with health.
+    pub fn onward(&self) -> &[RouteId] {
+        &self.onward
     }
 
     /// Whether any two clients can get different answers for their place.
@@ -160,8 +169,9 @@ impl Snapshot {
             catalog.add_refused(apex)?;
             routings.push(None);
         }
-        let Binder { targets, routes, maps, .. } = binder;
+        let Binder { targets, mut routes, maps, .. } = binder;
         let catalog = catalog.build();
+        onward::link(&mut routes, &catalog, &routings);
         Ok(Self {
             generation,
             catalog,
@@ -268,6 +278,7 @@ impl<'a> Binder<'a> {
             target: route.target,
             ttl: route.ttl,
             handout,
+            onward: [].into(),
             places,
         });
         id
@@ -289,10 +300,16 @@ fn probe_target(checks: &[CompiledCheck], pool: &Pool, endpoint: &Endpoint) -> O
     let check = checks.get(usize::from(pool.check?.0))?;
     let own = match endpoint.label.parse() {
         Ok(address) if endpoint.rtype != RecordType::CNAME => ProbeAddress::Ip(address),
-        _ => ProbeAddress::Name(endpoint.label.clone()),
+        _ => ProbeAddress::Name(host_of(&endpoint.rdata)),
     };
     let address = check.address.clone().unwrap_or(own);
     Some(ProbeTarget { check: Arc::clone(&check.spec), address })
+}
+
+/// The host that a CNAME's RDATA names, as a resolver takes it: whole, without the final dot.
+fn host_of(rdata: &[u8]) -> Box<str> {
+    let name = Name::from_wire(rdata).map_or_else(|_| Name::root(), |(name, _)| name);
+    name.to_string().trim_end_matches('.').into()
 }
 
 /// Whether the pools below a target hand out a CNAME. `config` allows all or none of them to.

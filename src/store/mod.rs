@@ -57,16 +57,27 @@ fn fail(path: &Path, problem: Problem) -> StoreError {
     StoreError { path: path.to_owned(), problem }
 }
 
+/// A zone file as far as it could be read.
+#[derive(Debug)]
+pub struct ZoneFile {
+    /// What is not UTF-8 in the text was replaced.
+    pub source: Source,
+    /// Why the file can't be used whatever its text says.
+    pub error: Option<StoreError>,
+}
+
 /// Reads every zone file of a directory, in order of name. Files whose names begin with a dot are passed over: editors and
-/// Kubernetes keep their own there.
-pub fn read_zones(directory: &Path) -> Result<Vec<Source>, StoreError> {
+/// Kubernetes keep their own there. A file that can't be read is among them, with the error: it is one zone's trouble. An
+/// error of the directory is everybody's.
+pub fn read_zones(directory: &Path) -> Result<Vec<ZoneFile>, StoreError> {
     let io = |error| fail(directory, Problem::Io(error));
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(io)? {
         let path = entry.map_err(io)?.path();
         let is_hidden =
             path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !is_hidden && path.extension().is_some_and(|extension| extension == "toml") {
+        let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+        if is_toml && !is_hidden && !path.is_dir() {
             paths.push(path);
         }
     }
@@ -74,7 +85,24 @@ pub fn read_zones(directory: &Path) -> Result<Vec<Source>, StoreError> {
         return Err(fail(directory, Problem::NoZones));
     }
     paths.sort();
-    paths.iter().map(|path| read_source(path)).collect()
+    Ok(paths.iter().map(|path| read_zone(path)).collect())
+}
+
+/// Reads one zone file, as far as that is possible.
+pub fn read_zone(path: &Path) -> ZoneFile {
+    match read_source(path) {
+        Ok(source) => ZoneFile { source, error: None },
+        Err(error) => {
+            // Its zone may still be made out, so that its queries get SERVFAIL.
+            let text = match error.problem {
+                Problem::NotUtf8 => std::fs::read(path).unwrap_or_default(),
+                _ => Vec::new(),
+            };
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let source = Source { path: path.display().to_string(), text, modified: 0 };
+            ZoneFile { source, error: Some(error) }
+        }
+    }
 }
 
 /// Reads one file as text.

@@ -8,6 +8,36 @@ pub mod socket;
 
 pub use batch::{Batch, Datagram};
 
+/// Raises the number of file descriptors that the process may have to what it is allowed at most, and gives that number.
+/// The usual default of 1024 is a relic of `select`; probes and TCP clients together want more.
+pub fn raise_descriptor_limit() -> std::io::Result<usize> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a `rlimit` that lives until the call returns.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    let before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: as above, and the call only reads.
+    let raised = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } == 0;
+    Ok(usize::try_from(if raised { limit.rlim_cur } else { before }).unwrap_or(usize::MAX))
+}
+
+/// Takes variables with this prefix and no value out of the environment: compose files pass on what is not set as empty.
+///
+/// To be called at the beginning of `main`, before there is a second thread.
+pub fn forget_empty_variables(prefix: &str) {
+    let is_empty =
+        |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names
+        .filter(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes()) && is_empty(name))
+    {
+        // SAFETY: the caller has no other thread that could read the environment meanwhile.
+        unsafe { std::env::remove_var(name) };
+    }
+}
+
 /// Sixty-four bits from the operating system's generator.
 pub fn random_seed() -> std::io::Result<u64> {
     let mut octets = [0u8; 8];

@@ -62,7 +62,7 @@ fn impatient(protocol: Protocol, address: SocketAddr, timeout_ms: u64) -> ProbeT
 
 /// Probes once; again if this machine was too busy to judge.
 async fn probe(target: &ProbeTarget) -> Observation {
-    let tools = Tools::new();
+    let tools = Tools::new(16);
     for _ in 0..5 {
         match observe(target, &tools).await {
             Observation::Nothing(NothingReason::Late) => {}

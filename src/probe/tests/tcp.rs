@@ -42,7 +42,7 @@ async fn what_our_own_kernel_refuses_is_no_observation() {
 async fn a_late_wake_up_is_no_observation() {
     let endpoint = Responder::silent().await;
     let target = impatient(Protocol::Http(http()), endpoint.address, 200);
-    let probing = tokio::spawn(async move { observe(&target, &Tools::new()).await });
+    let probing = tokio::spawn(async move { observe(&target, &Tools::new(16)).await });
     let start = Instant::now();
     eventually("the probe is under way", || endpoint.accepted() > 0).await;
     std::thread::sleep(Duration::from_secs(1));

@@ -1,0 +1,118 @@
+//! Reload: the next generation is made off to the side, and taken over whole or not at all.
+
+use std::io;
+use std::sync::Arc;
+
+use super::load::{Loaded, read_database};
+use super::output::{complain, is_styled};
+use super::settings::Settings;
+use super::signals::{Request, Signals};
+use crate::admin::{Condition, Reload};
+use crate::geo::Database;
+use crate::health::View;
+use crate::probe::Prober;
+use crate::snapshot::{Ingredients, Live, Published, Snapshot};
+use crate::sys::random_seed;
+
+/// What a reload needs.
+pub(super) struct Reloader {
+    pub(super) settings: Settings,
+    pub(super) published: Published,
+    pub(super) prober: Arc<Prober>,
+    pub(super) condition: Condition,
+    /// The database of the generation that is served.
+    pub(super) database: Arc<Database>,
+}
+
+/// What became of the database file.
+enum Fresh {
+    /// It was read, or there is none to read.
+    Read(Arc<Database>),
+    /// It can't be used; this says why.
+    Refused(String),
+}
+
+impl Reloader {
+    /// Reloads at each SIGHUP; ends at SIGTERM or SIGINT.
+    pub(super) async fn run_until_stopped(mut self, signals: &mut Signals) -> io::Result<()> {
+        while signals.next().await == Request::Reload {
+            self = tokio::task::spawn_blocking(move || {
+                self.reload();
+                self
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Takes over what the files say now. Zones are all or nothing; a database that can't be used leaves the one before in
+    /// place, with an alarm.
+    fn reload(&mut self) {
+        let fresh = self.read_database();
+        let database = match &fresh {
+            Fresh::Read(database) => Arc::clone(database),
+            Fresh::Refused(_) => Arc::clone(&self.database),
+        };
+        let refused = self.reload_zones(&database).err();
+        match &refused {
+            None => {
+                tracing::info!(
+                    generation = self.published.load().snapshot.generation.0,
+                    "reloaded"
+                );
+                self.database = database;
+            }
+            Some(why) => tracing::error!("reload refused, what was served stays: {why}"),
+        }
+        let geodb_refused = match (fresh, &refused) {
+            (Fresh::Refused(why), _) => Some(why),
+            (Fresh::Read(_), Some(_)) if self.settings.geodb.is_some() => {
+                Some("it was read, and waits for zone files without mistakes".to_owned())
+            }
+            (Fresh::Read(_), _) => None,
+        };
+        self.condition.update(|standing| {
+            if refused.is_none() {
+                standing.refused_zones.clear();
+            }
+            standing.geodb_refused = geodb_refused;
+            standing.last_reload = Reload::now(refused);
+        });
+    }
+
+    fn read_database(&self) -> Fresh {
+        let Some(path) = self.settings.geodb.as_deref() else {
+            return Fresh::Read(Arc::clone(&self.database));
+        };
+        match read_database(Some(path)) {
+            Ok(database) => Fresh::Read(database),
+            Err(error) => {
+                tracing::error!("geo database refused, the one in use stays: {error}");
+                Fresh::Refused(error.to_string())
+            }
+        }
+    }
+
+    fn reload_zones(&self, database: &Arc<Database>) -> Result<(), String> {
+        let loaded = Loaded::read(&self.settings.zones).map_err(|error| error.to_string())?;
+        complain(&loaded.render(is_styled()));
+        if !loaded.rejected.is_empty() {
+            return Err(loaded.refusals().join("; "));
+        }
+        let live = self.published.load();
+        let snapshot = Snapshot::compile(Ingredients {
+            zones: loaded.zones,
+            refused: &[],
+            database: Arc::clone(database),
+            seed: random_seed().map_err(|error| error.to_string())?,
+            generation: live.snapshot.generation.next(),
+            previous: Some(&live.snapshot),
+        })
+        .map_err(|error| error.to_string())?;
+        let view = Arc::new(View::new(snapshot.targets.len()));
+        // The new view knows what the old one did before any query sees it.
+        self.prober.replace(&snapshot.targets, Arc::clone(&view));
+        self.published.swap(Live { snapshot: Arc::new(snapshot), view });
+        Ok(())
+    }
+}
