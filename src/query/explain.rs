@@ -4,10 +4,11 @@ use std::fmt;
 use std::net::IpAddr;
 
 use hickory_proto::op::Message;
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use serde::{Deserialize, Serialize};
 
 use super::engine::{Client, Engine, Outcome, Scratch, Transport};
-use super::story::{Event, PlacedBy, Recorder};
+use super::story::Recorder;
 use super::tell::Teller;
 use crate::limits::UDP_ANSWER_OCTETS;
 use crate::policy::Target;
@@ -113,7 +114,6 @@ pub fn explain(engine: &Engine<'_>, inquiry: &Inquiry) -> Result<Explanation, Ex
         .map_err(|error| ExplainError(error.to_string()))?;
     let teller = Teller { snapshot: engine.snapshot, view: engine.view };
     let place = events.iter().find_map(|event| teller.place(event));
-    let scope = events.iter().filter_map(scope_of).max();
     let pool = outcome.pool.map(|(zone, pool, _)| teller.target_name(zone, Target::Pool(pool)));
     Ok(Explanation {
         name: inquiry.name.to_string(),
@@ -137,7 +137,7 @@ pub fn explain(engine: &Engine<'_>, inquiry: &Inquiry) -> Result<Explanation, Ex
         authority: answer.authorities.iter().map(ToString::to_string).collect(),
         ttl: answer.answers.iter().map(|record| record.ttl).min(),
         ttl_from: outcome.pool.map(|_| "the name's ttl".to_owned()),
-        scope: subnet.map(|_| scope.unwrap_or(0)),
+        scope: scope_of(&answer),
     })
 }
 
@@ -154,11 +154,10 @@ fn refusal(outcome: &Outcome) -> Option<ExplainedStep> {
     Some(ExplainedStep { depth: 0, text: text.to_owned() })
 }
 
-fn scope_of(event: &Event) -> Option<u8> {
-    match event {
-        Event::Placed { by: PlacedBy::Subnet | PlacedBy::ResolverInstead, scope, .. } => {
-            Some(*scope)
-        }
+/// The scope that the answer carries; nothing without a client subnet.
+fn scope_of(answer: &Message) -> Option<u8> {
+    match answer.edns.as_ref()?.option(EdnsCode::Subnet)? {
+        EdnsOption::Subnet(subnet) => Some(subnet.scope_prefix()),
         _ => None,
     }
 }

@@ -1,0 +1,32 @@
+//! The routing rules, shown on the wire: zones from TOML, a geo database, a view of health, and real DNS messages.
+//!
+//! Every test is named by the rule it shows (`rule_29_…`, `rule_b9_…`) and uses the rule's own numbers where it has some.
+//! Queries are written and answers are read by `hickory-proto`, a second opinion on every octet.
+//!
+//! | file | rules |
+//! |---|---|
+//! | `general.rs` | 1–9: stored health, one policy per name, limits, types |
+//! | `weighted.rs` | 10–17: shares, weight 0 |
+//! | `failover.rs` | 18–23, B1: order |
+//! | `geolocation.rs` | 24–31: places |
+//! | `alias.rs` | 48–58: policies that choose policies, wildcards |
+//! | `subnet.rs` | 75–79: where the client is, and the client subnet option |
+//! | `scope.rs` | B9 against brute force |
+//! | `health.rs` | 2, 4, 29, 52, 54: any tree, any health, against a second evaluator |
+//! | `questions.rs` | every question gets an answer that can be read and fits |
+//!
+//! `harness.rs` builds and asks; `tree.rs` draws random trees and has the second evaluator; `network.rs` draws random
+//! databases.
+
+mod alias;
+mod failover;
+mod general;
+mod geolocation;
+mod harness;
+mod health;
+mod network;
+mod questions;
+mod scope;
+mod subnet;
+mod tree;
+mod weighted;
