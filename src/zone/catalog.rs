@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::data::{Owner, RRset};
 use super::table::{
-    APEX, CUT, HAS_WILDCARD, Node, OCCLUDED, RouteId, Table, TableBuilder, TableFull,
+    APEX, CUT, HAS_WILDCARD, Node, OCCLUDED, PARENT_SIDE, RouteId, Table, TableBuilder, TableFull,
 };
 use crate::limits::{NAME_LABELS, NAME_OCTETS};
 use crate::wire::{Name, RecordType, Records, Ttl};
@@ -107,6 +107,9 @@ impl Catalog {
     #[inline]
     pub fn find(&self, name: &[u8], qtype: RecordType) -> Found<'_> {
         match self.table.find(name) {
+            Some(node) if qtype == RecordType::DS && node.has(APEX) => {
+                Found::Exact(self.find_parent_side(node).unwrap_or(node))
+            }
             Some(node) if !node.has(CUT | OCCLUDED) => Found::Exact(node),
             // DS belongs to the parent's side of a cut (RFC 4035 §3.1.4.1).
             Some(node) if node.has(CUT) && !node.has(OCCLUDED) && qtype == RecordType::DS => {
@@ -115,6 +118,16 @@ impl Catalog {
             Some(node) if node.has(CUT) && !node.has(OCCLUDED) => Found::Delegation(node),
             _ => self.find_above(name),
         }
+    }
+
+    /// What the zone above a nested one holds at its apex: the DS that vouches for it, or nothing (RFC 4035 §3.1.4.1).
+    fn find_parent_side(&self, apex: Node<'_>) -> Option<Node<'_>> {
+        let mut key = [0u8; NAME_OCTETS];
+        let parts = [PARENT_SIDE].iter().chain(apex.name());
+        for (to, from) in key.iter_mut().zip(parts) {
+            *to = *from;
+        }
+        self.table.find(key.get(..apex.name().len().saturating_add(1))?)
     }
 
     /// Goes up from a name that is not there, or below a cut, to the closest encloser or the cut.
@@ -195,8 +208,18 @@ pub struct CatalogBuilder {
     zones: Vec<ServedZone>,
     /// All apexes, known before the first zone is added: a name below another zone's apex belongs there.
     apexes: HashMap<Name, ZoneId>,
+    /// By zone: the apexes of the zones directly below it, and the names between them and its own apex.
+    nested: HashMap<ZoneId, Nested>,
     deepest: usize,
     names: usize,
+}
+
+/// What a zone must know of the zones below it.
+#[derive(Debug, Default)]
+struct Nested {
+    apexes: Vec<Name>,
+    /// They exist, as empty non-terminals at least, because something below them does (RFC 8020 §2).
+    between: Vec<Name>,
 }
 
 impl CatalogBuilder {
@@ -204,7 +227,15 @@ impl CatalogBuilder {
     pub fn new<'a>(seed: u64, apexes: impl IntoIterator<Item = &'a Name>) -> Self {
         let apexes =
             (0u32..).map(ZoneId).zip(apexes).map(|(id, apex)| (apex.clone(), id)).collect();
-        Self { table: TableBuilder::new(seed), zones: Vec::new(), apexes, deepest: 0, names: 0 }
+        let nested = find_nested(&apexes);
+        Self {
+            table: TableBuilder::new(seed),
+            zones: Vec::new(),
+            apexes,
+            nested,
+            deepest: 0,
+            names: 0,
+        }
     }
 
     /// Adds a zone that can be answered from. It has an SOA at its apex, and all its owners are at or below it.
@@ -214,16 +245,17 @@ impl CatalogBuilder {
         owners: impl IntoIterator<Item = Owner<'a>>,
     ) -> Result<(), CatalogFull> {
         let zone = self.next_zone()?;
-        let owners: BTreeMap<Name, Owner<'a>> = owners
-            .into_iter()
-            .filter(|owner| self.owning_zone(owner.name) == Some(zone))
-            .map(|owner| (owner.name.to_folded(), owner))
-            .collect();
+        let nested = self.nested.remove(&zone).unwrap_or_default();
+        let (owners, others): (Vec<Owner<'a>>, Vec<Owner<'a>>) =
+            owners.into_iter().partition(|owner| self.owning_zone(owner.name) == Some(zone));
+        let owners: BTreeMap<Name, Owner<'a>> =
+            owners.into_iter().map(|owner| (owner.name.to_folded(), owner)).collect();
+        self.add_parent_sides(zone, &nested.apexes, &others)?;
         let soa = owners
             .get(apex)
             .and_then(|owner| owner.rrsets.iter().find(|set| set.rtype == RecordType::SOA));
         let negative_soa = soa.map(encode_negative_soa).unwrap_or_default().into();
-        self.add_nodes(zone, apex, &owners)?;
+        self.add_nodes(zone, apex, &owners, &nested.between)?;
         self.zones.push(ServedZone { apex: apex.clone(), state: ZoneState::Served, negative_soa });
         Ok(())
     }
@@ -256,14 +288,40 @@ impl CatalogBuilder {
         None
     }
 
+    /// Keeps what this zone says of the zones nested in it: their DS.
+    fn add_parent_sides(
+        &mut self,
+        zone: ZoneId,
+        apexes: &[Name],
+        others: &[Owner<'_>],
+    ) -> Result<(), CatalogFull> {
+        for apex in apexes {
+            let key = [&[PARENT_SIDE], apex.to_folded().as_wire()].concat();
+            // The longest name of all has no room for the mark; nobody delegates to it.
+            if key.len() > NAME_OCTETS {
+                continue;
+            }
+            let owner = others.iter().find(|owner| owner.name == apex);
+            let rrsets = owner.map_or(&[][..], |owner| owner.rrsets);
+            let signers: Vec<RRset> =
+                rrsets.iter().filter(|set| set.rtype == RecordType::DS).cloned().collect();
+            self.table.add(&key, 0, zone, None, &signers)?;
+        }
+        Ok(())
+    }
+
     /// Enters owners in canonical order, so that a cut comes before what it occludes, with the empty non-terminals between.
     fn add_nodes(
         &mut self,
         zone: ZoneId,
         apex: &Name,
         owners: &BTreeMap<Name, Owner<'_>>,
+        between: &[Name],
     ) -> Result<(), CatalogFull> {
-        let all = with_empty_non_terminals(apex, owners);
+        let mut all = with_empty_non_terminals(apex, owners);
+        for name in between {
+            all.entry(name.to_folded()).or_insert(false);
+        }
         let mut cut: Option<&Name> = None;
         for (name, has_wildcard) in &all {
             let owner = owners.get(name);
@@ -309,6 +367,26 @@ impl CatalogBuilder {
             names: self.names,
         }
     }
+}
+
+/// For each zone, which others are directly below it.
+fn find_nested(apexes: &HashMap<Name, ZoneId>) -> HashMap<ZoneId, Nested> {
+    let mut nested: HashMap<ZoneId, Nested> = HashMap::new();
+    for apex in apexes.keys() {
+        let mut between = Vec::new();
+        let mut above = apex.parent();
+        while let Some(name) = above {
+            if let Some(&zone) = apexes.get(&name) {
+                let below = nested.entry(zone).or_default();
+                below.apexes.push(apex.clone());
+                below.between.append(&mut between);
+                break;
+            }
+            above = name.parent();
+            between.push(name);
+        }
+    }
+    nested
 }
 
 /// Every owner and every name between it and the apex, in canonical order, with whether a wildcard stands directly below.
@@ -424,6 +502,48 @@ mod tests {
         let long = format!("{}example.", "a.".repeat(120));
         assert_eq!(describe(&catalog, &long, A), "no such name in 0");
         assert!(catalog.node(name("ns.cut.example.").as_wire()).is_some());
+    }
+
+    #[test]
+    fn names_between_nested_zones_exist_and_ds_is_the_parents() {
+        let (parent, child) = (name("example."), name("a.b.example."));
+        let soa = [rrset(RecordType::SOA)];
+        let (wild, txt) = (name("*.example."), [rrset(RecordType::TXT)]);
+        let delegation = [rrset(RecordType::NS), rrset(RecordType::DS)];
+        for order in [[0, 1], [1, 0]] {
+            let apexes = [&parent, &child];
+            let mut builder = CatalogBuilder::new(42, order.map(|place| apexes[place]));
+            for place in order {
+                let owners: &[(&Name, &[RRset])] = if place == 0 {
+                    &[(&parent, &soa), (&wild, &txt), (&child, &delegation)]
+                } else {
+                    &[(&child, &soa)]
+                };
+                let owners =
+                    owners.iter().map(|&(name, rrsets)| Owner { name, rrsets, route: None });
+                builder.add_zone(apexes[place], owners).unwrap();
+            }
+            let catalog = builder.build();
+            let zone_of = |zone: ZoneId| &catalog.zone(zone).unwrap().apex;
+            assert_eq!(describe(&catalog, "b.example.", RecordType::TXT), "exact b.example.");
+            let Found::NoSuchName(zone) =
+                catalog.find(name("x.b.example.").as_wire(), RecordType::TXT)
+            else {
+                panic!("the closest encloser is b.example., which has no wildcard");
+            };
+            assert_eq!(zone_of(zone), &parent);
+            assert_eq!(describe(&catalog, "x.example.", RecordType::TXT), "wildcard *.example.");
+            let Found::Exact(node) = catalog.find(child.as_wire(), RecordType::DS) else {
+                panic!("DS")
+            };
+            assert_eq!(zone_of(node.zone()), &parent);
+            assert!(node.rrset(RecordType::DS).is_some() && node.rrset(RecordType::NS).is_none());
+            assert_eq!(node.name(), child.as_wire());
+            let Found::Exact(node) = catalog.find(child.as_wire(), RecordType::SOA) else {
+                panic!("SOA")
+            };
+            assert_eq!(zone_of(node.zone()), &child);
+        }
     }
 
     #[test]
