@@ -123,12 +123,19 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     /// Step 3a: the node matches the whole name.
     fn answer_from(&mut self, node: Node<'e>, owner: Owner<'e>) -> Result<Next<'e>, Full> {
         let qtype = self.request.qtype;
-        if qtype == RecordType::ANY && (node.route().is_some() || node.rrsets().next().is_some()) {
+        let route = node.route().and_then(|route| self.engine.snapshot.route(route));
+        // The HINFO stands for anything but a CNAME (RFC 8482 §4.2).
+        let is_alias = node.rrset(RecordType::CNAME).is_some()
+            || route.is_some_and(|route| route.handout == Handout::Alias);
+        if qtype == RecordType::ANY
+            && !is_alias
+            && (node.route().is_some() || node.rrsets().next().is_some())
+        {
             let ttl = self.negative_ttl(node.zone());
             self.composer.push_record(Section::Answer, owner, RecordType::HINFO, ttl, ANY_HINFO)?;
             return Ok(Next::Done);
         }
-        if let Some(route) = node.route().and_then(|route| self.engine.snapshot.route(route)) {
+        if let Some(route) = route {
             match (route.handout, qtype) {
                 (Handout::Alias, _) => {
                     return self.answer_by_route(route, RecordType::CNAME, node, owner);
@@ -146,6 +153,9 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         // CNAME is followed for every type but itself, which the line above answered.
         if let Some(records) = node.rrset(RecordType::CNAME) {
             self.composer.push_records(Section::Answer, owner, &records, 0)?;
+            if qtype == RecordType::ANY {
+                return Ok(Next::Done);
+            }
             return Ok(records.rdata().next().map_or(Next::Done, Next::Follow));
         }
         self.deny_type(node.zone())
@@ -205,11 +215,16 @@ impl<'e, S: Story> Answering<'e, '_, S> {
                 Err(Full)
             }
             Ok(0) => self.deny_type(node.zone()),
-            Ok(_) if rtype == RecordType::CNAME && self.request.qtype != RecordType::CNAME => {
+            Ok(_) if rtype == RecordType::CNAME && !self.asks_for_cname() => {
                 Ok(target.map_or(Next::Done, Next::Follow))
             }
             Ok(_) => Ok(Next::Done),
         }
+    }
+
+    /// Whether a CNAME is an answer in itself, not to be followed.
+    fn asks_for_cname(&self) -> bool {
+        matches!(self.request.qtype, RecordType::CNAME | RecordType::ANY)
     }
 
     /// Where the client is for a route: by its subnet, or by the resolver's address if there is none, or none with a known
@@ -262,8 +277,17 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         };
         let cut_owner = self.owner_above(owner, cut.name());
         self.composer.push_records(Section::Authority, cut_owner, &records, 0)?;
-        for target in records.rdata().take(ADDITIONAL_NAMES) {
-            self.push_addresses(target, cut.name())?;
+        // What the client can't do without comes first. There is no limit on it but the message: the zone's author chose it.
+        for target in records.rdata().filter(|target| ends_in(target, cut.name())) {
+            self.push_addresses(target)?;
+        }
+        for target in
+            records.rdata().filter(|target| !ends_in(target, cut.name())).take(ADDITIONAL_NAMES)
+        {
+            // A kindness: without it the client asks for the address itself.
+            if self.push_addresses(target).is_err() {
+                break;
+            }
         }
         Ok(())
     }
@@ -281,14 +305,13 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         }
     }
 
-    /// Adds the addresses of a name server. Those at or below the cut must fit; others are a kindness.
-    fn push_addresses(&mut self, target: &'e [u8], cut: &[u8]) -> Result<(), Full> {
+    /// Adds the addresses of a name server, as far as we have them.
+    fn push_addresses(&mut self, target: &'e [u8]) -> Result<(), Full> {
         let Some(name) = self.name.get_mut(..target.len()) else {
             return Ok(());
         };
         name.copy_from_slice(target);
         name.make_ascii_lowercase();
-        let is_required = ends_in(name, cut);
         let Some(node) = self.engine.snapshot.catalog.node(name) else {
             return Ok(());
         };
@@ -296,11 +319,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
             let Some(records) = node.rrset(rtype) else {
                 continue;
             };
-            let pushed =
-                self.composer.push_records(Section::Additional, Owner::Name(target), &records, 0);
-            if pushed.is_err() && is_required {
-                return Err(Full);
-            }
+            self.composer.push_records(Section::Additional, Owner::Name(target), &records, 0)?;
         }
         Ok(())
     }

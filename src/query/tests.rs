@@ -209,7 +209,7 @@ fn referral_glue_that_does_not_fit_truncates() {
     let mut zone = String::from(
         "zone = \"example.com\"\n[names]\n\"@\" = { SOA = \"a b\", NS = \"a.example.org.\" }\n",
     );
-    let servers: Vec<String> = (0..12).map(|i| format!("\"server-number-{i}.sub\"")).collect();
+    let servers: Vec<String> = (0..20).map(|i| format!("\"server-number-{i}.sub\"")).collect();
     zone.push_str(&format!("sub = {{ NS = [{}] }}\n", servers.join(", ")));
     for server in &servers {
         zone.push_str(&format!("{server} = {{ A = \"192.0.2.1\", AAAA = \"2001:db8::1\" }}\n"));
@@ -229,7 +229,7 @@ fn referral_glue_that_does_not_fit_truncates() {
     let (outcome, answer) =
         bench.ask_as("x.sub.example.com.", RecordType::A, Transport::Stream, &[]);
     assert!(!answer.metadata.truncation && !outcome.is_truncated);
-    assert_eq!(answer.additionals.len(), 24);
+    assert_eq!(answer.additionals.len(), 40);
 }
 
 #[test]
@@ -251,6 +251,15 @@ fn any_gets_one_record() {
     let bench = Bench::new();
     assert_eq!(bench.ask("example.com.", RecordType::ANY).answers.len(), 1);
     assert_eq!(bench.ask("wild.example.com.", RecordType::ANY).answers.len(), 0);
+    for alias in ["one.example.com.", "away.example.com."] {
+        let answer = bench.ask(alias, RecordType::ANY);
+        assert_eq!(answer.answers.len(), 1);
+        assert_eq!(
+            answer.answers[0].record_type(),
+            hickory_proto::rr::RecordType::CNAME,
+            "RFC 8482 section 4.2"
+        );
+    }
 }
 
 #[test]

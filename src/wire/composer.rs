@@ -71,8 +71,11 @@ pub struct Composer<'a> {
     counts: [u16; 3],
     has_question: bool,
     is_truncated: bool,
-    /// Offsets of labels that later names may point to. The question's are entered when the first name is compressed.
-    targets: [u16; COMPRESSION_TARGETS],
+    /// Length of the question's name.
+    question_name: usize,
+    /// Labels that later names may point to: their offset, and the octets of the name from there on, uncompressed. The
+    /// question's are entered when the first name is compressed.
+    targets: [(u16, u8); COMPRESSION_TARGETS],
     target_count: usize,
 }
 
@@ -107,7 +110,8 @@ impl<'a> Composer<'a> {
             counts: [0; 3],
             has_question: !question.is_empty(),
             is_truncated: false,
-            targets: [0; COMPRESSION_TARGETS],
+            question_name: question.len().saturating_sub(4),
+            targets: [(0, 0); COMPRESSION_TARGETS],
             target_count: 0,
         })
     }
@@ -166,13 +170,23 @@ impl<'a> Composer<'a> {
             self.put_owner(owner)?;
             // The first record's owner serves the rest.
             if let Owner::Name(_) = owner
-                && start < POINTER_LIMIT
+                && let Some(offset) = self.owner_written_at(start)
             {
-                owner = Owner::At(u16::try_from(start).map_err(|_| Full)?);
+                owner = Owner::At(offset);
             }
             self.put_rest_of_record(records.rtype, record)?;
         }
         self.count(section, records.count)
+    }
+
+    /// Where the name is that was written as an owner at `start`: there, or where the pointer leads that it came down to.
+    fn owner_written_at(&self, start: usize) -> Option<u16> {
+        let first = self.written().get(start..)?.first_chunk::<2>().copied();
+        match first {
+            Some([high @ 0xc0..=0xff, low]) => Some(u16::from_be_bytes([high & 0x3f, low])),
+            _ if start < POINTER_LIMIT => u16::try_from(start).ok(),
+            _ => None,
+        }
     }
 
     /// Writes one record, or nothing if it does not fit.
@@ -299,7 +313,7 @@ impl<'a> Composer<'a> {
     /// Writes a name, as far as possible as a pointer to one that stands in the message already.
     fn put_name(&mut self, name: &[u8]) -> Result<(), Full> {
         if self.target_count == 0 {
-            self.remember_labels(HEADER_OCTETS);
+            self.remember_labels(HEADER_OCTETS, self.question_name);
         }
         let start = self.length;
         let mut rest = name;
@@ -316,13 +330,15 @@ impl<'a> Composer<'a> {
             self.put(rest.get(..whole).ok_or(Full)?)?;
             rest = after.get(usize::from(length)..).ok_or(Full)?;
         }
-        self.remember_labels(start);
+        self.remember_labels(start, name.len());
         Ok(())
     }
 
-    /// Enters the labels of the name at `offset` as targets, up to the first pointer or the root.
-    fn remember_labels(&mut self, offset: usize) {
+    /// Enters the labels of the name at `offset`, of so many octets uncompressed, as targets, up to the first pointer or the
+    /// root.
+    fn remember_labels(&mut self, offset: usize, octets: usize) {
         let mut at = offset;
+        let mut octets = octets;
         while let Some(&length @ 1..=0x3f) = self.written().get(at)
             && at < POINTER_LIMIT
         {
@@ -331,16 +347,22 @@ impl<'a> Composer<'a> {
             else {
                 return;
             };
-            *slot = target;
+            *slot = (target, u8::try_from(octets).unwrap_or(u8::MAX));
             self.target_count = self.target_count.saturating_add(1);
-            at = at.saturating_add(usize::from(length)).saturating_add(1);
+            let whole = usize::from(length).saturating_add(1);
+            at = at.saturating_add(whole);
+            octets = octets.saturating_sub(whole);
         }
     }
 
     /// Where in the message this name stands, if it does.
     fn find_target(&self, name: &[u8]) -> Option<u16> {
         let targets = self.targets.get(..self.target_count)?;
-        targets.iter().copied().find(|&target| self.stands_at(usize::from(target), name))
+        // Names of another length can't be equal: most targets are passed over without a look at the message.
+        let of_length = targets.iter().filter(|(_, octets)| usize::from(*octets) == name.len());
+        of_length
+            .map(|(target, _)| *target)
+            .find(|&target| self.stands_at(usize::from(target), name))
     }
 
     /// Whether the name in the message at `at` is `name`, case ignored.

@@ -75,10 +75,11 @@ impl Request {
         let mut reader = Reader::new(message);
         let header = reader.take(HEADER_OCTETS).map_err(|Malformed| Rejection::Silence)?;
         let counts = self.read_header(header)?;
-        // QDCOUNT other than 1 has no meaning in a query (RFC 9619 §4).
         if self.opcode() != Opcode::QUERY {
+            self.read_what_can_be(&mut reader, &counts);
             return Err(Rejection::Code(Rcode::NOTIMP));
         }
+        // QDCOUNT other than 1 has no meaning in a query (RFC 9619 §4).
         if counts.questions != 1 {
             return Err(Rejection::Code(Rcode::FORMERR));
         }
@@ -99,6 +100,17 @@ impl Request {
             // RFC 6891 §6.1.3.
             Some(edns) if edns.version != 0 => Err(Rejection::Code(Rcode::BADVERS)),
             _ => Ok(()),
+        }
+    }
+
+    /// Reads the question and OPT of a message of another kind, so that its answer can have them too (RFC 6891 §6.1.1). What
+    /// is not as in a query is left alone.
+    fn read_what_can_be(&mut self, reader: &mut Reader<'_>, counts: &Counts) {
+        let is_like_a_query =
+            counts.questions == 1 && counts.answers == 0 && counts.authorities == 0;
+        if is_like_a_query && self.read_question(reader).is_ok() {
+            // An OPT that was read before an error still stands.
+            let _ = self.read_additional(reader, counts.additional);
         }
     }
 
@@ -303,6 +315,14 @@ mod tests {
         let mut pointer = message(0, [1, 0, 0, 0], &[]);
         pointer.splice(12.., [0xc0, 12, 0, 1, 0, 1]);
         assert_eq!(parse(&pointer).unwrap_err(), FORMERR);
+    }
+
+    #[test]
+    fn another_opcode_is_answered_with_question_and_opt() {
+        let mut request = Request::empty();
+        let status = message(0x1000, [1, 0, 0, 1], &opt(0, &[]));
+        assert_eq!(request.parse(&status), Err(Rejection::Code(Rcode::NOTIMP)));
+        assert_eq!((request.question_octets(), request.edns.is_some()), (17, true));
     }
 
     #[test]
