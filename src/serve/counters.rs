@@ -116,6 +116,11 @@ impl Tally {
         );
     }
 
+    /// Counts datagrams that were dropped unread.
+    pub fn count_silent(&self, datagrams: usize) {
+        self.add(Some(&self.silent), u64::try_from(datagrams).unwrap_or(0));
+    }
+
     /// Counts answers that the kernel did not take.
     pub fn count_unsent(&self, answers: usize) {
         self.add(Some(&self.unsent), u64::try_from(answers).unwrap_or(0));

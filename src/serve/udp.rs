@@ -55,13 +55,14 @@ impl Worker {
         let Live { snapshot, view } = self.reader.load();
         let engine = Engine { snapshot, view };
         let mut answered = 0usize;
-        batch.answer_each(|Datagram { query, client, answer }| {
+        let unseen = batch.answer_each(|Datagram { query, client, answer }| {
             let client = Client { address: client.ip().to_canonical(), transport: Transport::Udp };
             let outcome = engine.answer(scratch, query, client, answer);
             self.tally.count(&outcome);
             answered += usize::from(outcome.octets != 0);
             outcome.octets
         });
+        self.tally.count_silent(unseen);
         let sent = batch.send(&self.socket);
         self.tally.count_unsent(answered.saturating_sub(sent));
     }

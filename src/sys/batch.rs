@@ -75,29 +75,48 @@ impl Batch {
 
     /// Points the headers of one datagram at its buffers, which they do for ever after.
     fn prepare(&self, index: usize) {
-        // SAFETY: the arena is allocated and zeroed, which is a valid `Arena`; nobody else holds a reference to it.
-        let arena = unsafe { &mut *self.arena.as_ptr() };
-        let (query, answer) = (&raw mut arena.queries[index], &raw mut arena.answers[index]);
-        arena.query_vectors[index] = iovec { iov_base: query.cast(), iov_len: UDP_QUERY_OCTETS };
-        arena.answer_vectors[index] = iovec { iov_base: answer.cast(), iov_len: 0 };
-        let header = &mut arena.received[index].msg_hdr;
-        header.msg_name = (&raw mut arena.clients[index]).cast();
-        header.msg_iov = &raw mut arena.query_vectors[index];
-        header.msg_iovlen = 1;
+        assert!(index < UDP_BATCH);
+        let arena = self.arena.as_ptr();
+        // SAFETY: the arena is allocated, and `index` is inside each array: these are places in it, and no reference is made
+        // that would end the life of another pointer.
+        let (query, answer, client, query_vector, answer_vector, header) = unsafe {
+            (
+                &raw mut (*arena).queries[index],
+                &raw mut (*arena).answers[index],
+                &raw mut (*arena).clients[index],
+                &raw mut (*arena).query_vectors[index],
+                &raw mut (*arena).answer_vectors[index],
+                &raw mut (*arena).received[index].msg_hdr,
+            )
+        };
+        // SAFETY: the places are aligned and zeroed, which is a valid value of each; the kernel is not at work yet.
+        unsafe {
+            *query_vector = iovec { iov_base: query.cast(), iov_len: UDP_QUERY_OCTETS };
+            *answer_vector = iovec { iov_base: answer.cast(), iov_len: 0 };
+            (*header).msg_name = client.cast();
+            (*header).msg_iov = query_vector;
+            (*header).msg_iovlen = 1;
+        }
         self.reset(index);
     }
 
     /// Gives the kernel back the whole length of what it shortened.
     fn reset(&self, index: usize) {
-        // SAFETY: as in `prepare`: the arena is valid, and no reference into it lives across calls.
-        let arena = unsafe { &mut *self.arena.as_ptr() };
-        let header = &mut arena.received[index].msg_hdr;
-        header.msg_namelen =
-            libc::socklen_t::try_from(size_of::<sockaddr_storage>()).unwrap_or(128);
-        header.msg_flags = 0;
-        if self.has_destination {
-            header.msg_control = (&raw mut arena.controls[index]).cast();
-            header.msg_controllen = size_of::<Control>() as _;
+        assert!(index < UDP_BATCH);
+        let arena = self.arena.as_ptr();
+        // SAFETY: as in `prepare`: places inside the arena, by raw pointer only.
+        let (control, header) = unsafe {
+            (&raw mut (*arena).controls[index], &raw mut (*arena).received[index].msg_hdr)
+        };
+        // SAFETY: the header is valid, and the kernel is not at work.
+        unsafe {
+            (*header).msg_namelen =
+                libc::socklen_t::try_from(size_of::<sockaddr_storage>()).unwrap_or(128);
+            (*header).msg_flags = 0;
+            if self.has_destination {
+                (*header).msg_control = control.cast();
+                (*header).msg_controllen = size_of::<Control>() as _;
+            }
         }
     }
 
@@ -118,44 +137,70 @@ impl Batch {
         Ok(self.received)
     }
 
-    /// Answers each datagram by `answer`, which gives the length of what it wrote; 0 is silence. A datagram from port 0, or
-    /// from what is no Internet address, is not shown.
+    /// Answers each datagram by `answer`, which gives the length of what it wrote; 0 is silence. A datagram from port 0, one
+    /// that was too long to be read whole, and one from what is no Internet address are not shown. Gives how many were not.
+    pub fn answer_each(&mut self, mut answer: impl FnMut(Datagram<'_>) -> usize) -> usize {
+        let mut unseen = 0;
+        for index in 0..self.received.min(UDP_BATCH) {
+            match self.datagram(index) {
+                Some(datagram) => {
+                    let length = answer(datagram).min(UDP_ANSWER_OCTETS);
+                    if length != 0 {
+                        self.enqueue(index, length);
+                    }
+                }
+                None => unseen += 1,
+            }
+        }
+        unseen
+    }
+
+    fn datagram(&mut self, index: usize) -> Option<Datagram<'_>> {
+        let arena = self.arena.as_ptr();
+        // SAFETY: the kernel is not at work; these are four places of the arena that do not overlap, borrowed from `self`.
+        let (received, client, query, answer) = unsafe {
+            (
+                &(*arena).received[index],
+                &(*arena).clients[index],
+                &(*arena).queries[index],
+                &mut (*arena).answers[index],
+            )
+        };
+        let octets = (received.msg_len as usize).min(UDP_QUERY_OCTETS);
+        let was_cut = received.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+        let client = read_address(client).filter(|client| client.port() != 0 && !was_cut)?;
+        Some(Datagram { query: &query[..octets], client, answer })
+    }
+
+    /// Makes the answer to a datagram the next one to be sent, from the address that was asked.
     #[allow(
         clippy::unnecessary_cast,
         reason = "control lengths are `usize` with glibc, `u32` with musl"
     )]
-    pub fn answer_each(&mut self, mut answer: impl FnMut(Datagram<'_>) -> usize) {
-        // SAFETY: the kernel is not at work, and this is the only reference into the arena until the function returns.
-        let arena = unsafe { &mut *self.arena.as_ptr() };
-        for index in 0..self.received {
-            let octets = (arena.received[index].msg_len as usize).min(UDP_QUERY_OCTETS);
-            let was_cut = arena.received[index].msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
-            let client = read_address(&arena.clients[index]);
-            let Some(client) = client.filter(|client| client.port() != 0 && !was_cut) else {
-                continue;
-            };
-            let query = &arena.queries[index][..octets];
-            let length = answer(Datagram { query, client, answer: &mut arena.answers[index] });
-            if length == 0 {
-                continue;
-            }
-            arena.answer_vectors[index].iov_len = length.min(UDP_ANSWER_OCTETS);
-            let received = arena.received[index].msg_hdr;
-            let header = &mut arena.outgoing[self.outgoing].msg_hdr;
-            header.msg_name = received.msg_name;
-            header.msg_namelen = received.msg_namelen;
-            header.msg_iov = &raw mut arena.answer_vectors[index];
-            header.msg_iovlen = 1;
-            header.msg_control = null_mut();
-            header.msg_controllen = 0;
-            if self.has_destination
-                && forget_interface(&mut arena.controls[index], received.msg_controllen as usize)
-            {
-                header.msg_control = received.msg_control;
-                header.msg_controllen = received.msg_controllen;
-            }
-            self.outgoing += 1;
+    fn enqueue(&mut self, index: usize, length: usize) {
+        let arena = self.arena.as_ptr();
+        // SAFETY: the kernel is not at work; places inside the arena that do not overlap, used until the function ends.
+        let (received, control, answer_vector, outgoing) = unsafe {
+            (
+                &(*arena).received[index].msg_hdr,
+                &mut (*arena).controls[index],
+                &raw mut (*arena).answer_vectors[index],
+                &mut (*arena).outgoing[self.outgoing].msg_hdr,
+            )
+        };
+        // SAFETY: a valid vector of the arena, to which no reference exists.
+        unsafe { (*answer_vector).iov_len = length };
+        outgoing.msg_name = received.msg_name;
+        outgoing.msg_namelen = received.msg_namelen;
+        outgoing.msg_iov = answer_vector;
+        outgoing.msg_iovlen = 1;
+        outgoing.msg_control = null_mut();
+        outgoing.msg_controllen = 0;
+        if self.has_destination && forget_interface(control, received.msg_controllen as usize) {
+            outgoing.msg_control = received.msg_control;
+            outgoing.msg_controllen = received.msg_controllen;
         }
+        self.outgoing += 1;
     }
 
     /// Sends the answers. One that can't be sent is skipped, so that a client without a route back harms nobody else. Gives

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::limits::TCP_SEND_BUFFER_OCTETS;
+
 /// Octets asked for as a UDP socket's receive buffer, so that a burst of some thousand queries waits instead of being lost.
 /// The kernel may grant less (`net.core.rmem_max`).
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// How long a worker sleeps at most before it looks whether it should stop, or let go of an old snapshot.
-const WAKE_UP: Duration = Duration::from_millis(500);
+pub const WAKE_UP: Duration = Duration::from_millis(500);
 
 /// Connections that the kernel completes before we accept them.
 const BACKLOG: i32 = 1024;
@@ -43,6 +45,8 @@ pub fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    // Accepted sockets inherit it. A refusal only means more memory for clients that don't read.
+    let _ = socket.set_send_buffer_size(TCP_SEND_BUFFER_OCTETS);
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
