@@ -13,6 +13,7 @@ use crate::health::View;
 use crate::probe::Prober;
 use crate::snapshot::{Ingredients, Live, Published, Snapshot};
 use crate::sys::random_seed;
+use crate::sys::socket::WAKE_UP;
 
 /// What a reload needs.
 pub(super) struct Reloader {
@@ -36,11 +37,15 @@ impl Reloader {
     /// Reloads at each SIGHUP; ends at SIGTERM or SIGINT.
     pub(super) async fn run_until_stopped(mut self, signals: &mut Signals) -> io::Result<()> {
         while signals.next().await == Request::Reload {
-            self = tokio::task::spawn_blocking(move || {
+            let reloading = tokio::task::spawn_blocking(move || {
                 self.reload();
                 self
-            })
-            .await?;
+            });
+            tokio::select! {
+                reloaded = reloading => self = reloaded?,
+                // The rest of the reload is nobody's any more.
+                () = signals.stop() => return Ok(()),
+            }
         }
         Ok(())
     }
@@ -112,7 +117,17 @@ impl Reloader {
         let view = Arc::new(View::new(snapshot.targets.len()));
         // The new view knows what the old one did before any query sees it.
         self.prober.replace(&snapshot.targets, Arc::clone(&view));
-        self.published.swap(Live { snapshot: Arc::new(snapshot), view });
+        retire(self.published.swap(Live { snapshot: Arc::new(snapshot), view }));
         Ok(())
     }
+}
+
+/// Holds on to what was served until the workers have let go of it. Whoever lets go last frees it, and a million names take
+/// some tens of milliseconds to free: that must not be a worker.
+fn retire(live: Arc<Live>) {
+    tokio::spawn(async move {
+        tokio::time::sleep(2 * WAKE_UP).await;
+        // If the runtime ends before, so does the process.
+        let _ = tokio::task::spawn_blocking(move || drop(live)).await;
+    });
 }

@@ -6,6 +6,7 @@ mod explain;
 mod healthcheck;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
@@ -13,6 +14,9 @@ use tracing_subscriber::EnvFilter;
 use crate::app::{Settings, complain, serve};
 use crate::sys::forget_empty_variables;
 use args::{Arguments, Command, ServeArguments};
+
+/// How long tasks may take to end with the server.
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// Exit code for an error (2 is kept for "changes pending", and for clap's usage errors).
 const FAILURE: u8 = 1;
@@ -53,7 +57,11 @@ fn run_server(arguments: ServeArguments) -> CommandResult {
         .with_ansi(crate::app::is_styled())
         .with_target(false)
         .init();
-    runtime()?.block_on(serve(settings))?;
+    let runtime = runtime()?;
+    let result = runtime.block_on(serve(settings));
+    // A reload or a name look-up that is still under way is not waited for.
+    runtime.shutdown_timeout(FAREWELL);
+    result?;
     Ok(ExitCode::SUCCESS)
 }
 
