@@ -58,7 +58,7 @@ pub(super) struct ServeArguments {
     #[arg(long, value_name = "DIR", env = "MERIDIAN_ZONES")]
     zones: Option<PathBuf>,
     /// Where to answer DNS over UDP and TCP; may be repeated; port 0 takes a free one
-    /// [default: 127.0.0.1:5300 and [::1]:5300]
+    /// [default: port 5300 of 127.0.0.1 and of ::1]
     #[arg(long, value_name = "ADDR:PORT", env = "MERIDIAN_LISTEN", value_delimiter = ',')]
     listen: Vec<SocketAddr>,
     /// Where to serve metrics, health and explanations over HTTP [default: 127.0.0.1:8053]

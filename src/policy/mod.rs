@@ -3,7 +3,7 @@
 //! * [`Routing`] is the tree as the zone file means it. `config` builds it and proves it sound.
 //! * [`BoundRouting`] is the same tree made ready for one database and one set of probe targets: places are turned into
 //!   chains per location, pools into encoded endpoints with the number of the target that decides their health.
-//! * [`partition`] finds which locations a tree tells apart, so that a prefix map can give each client its class and an
+//! * [`partition()`] finds which locations a tree tells apart, so that a prefix map can give each client its class and an
 //!   exact scope (rule B9).
 //! * [`Selection`] walks the bound tree for one query. It depends on nothing but its inputs: the tree, the client's
 //!   location, the view of health, the type asked for, and a random number.

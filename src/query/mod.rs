@@ -1,6 +1,6 @@
 //! From the octets of a query to the octets of its answer, or to silence.
 //!
-//! [`Engine::answer`] is one pure function over a [`Snapshot`], a [`View`] and a random number: it is what the sockets, the
+//! [`Engine::answer`] is one pure function over a [`Snapshot`](crate::snapshot::Snapshot), a [`View`](crate::health::View) and a random number: it is what the sockets, the
 //! tests and `explain` all call. It reads like RFC 1034 §4.3.2 because it follows it: find the zone, match labels down to the
 //! node, answer from it, follow CNAMEs, refer at a cut, deny with the SOA. It takes no memory and no lock, and it reports
 //! what it did as an [`Outcome`] for others to count.

@@ -2,8 +2,8 @@
 //!
 //! | `io` | what it is | when |
 //! |---|---|---|
-//! | [`Io::Sockets`] | [`udp`]: a thread per core and address with `recvmmsg` and `sendmmsg`; [`tcp`]: tokio | Linux, the default |
-//! | [`Io::Hickory`] | [`hickory`]: hickory-server's own sockets; each answer is decoded and encoded again | elsewhere, comparison |
+//! | [`Io::Sockets`] | `udp`: a thread per core and address with `recvmmsg` and `sendmmsg`; `tcp`: tokio | Linux, the default |
+//! | [`Io::Hickory`] | `hickory`: hickory-server's own sockets; each answer is decoded and encoded again | elsewhere, comparison |
 //!
 //! [`Io::Sockets`]: crate::config::Io::Sockets
 //! [`Io::Hickory`]: crate::config::Io::Hickory

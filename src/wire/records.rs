@@ -18,7 +18,7 @@ pub struct Records<'a> {
     pub rtype: RecordType,
     /// How many records `octets` holds.
     pub count: u16,
-    /// The records one after another, each with [`QUESTION_POINTER`] as its owner.
+    /// The records one after another, each with a pointer to the question as its owner.
     pub octets: &'a [u8],
 }
 
