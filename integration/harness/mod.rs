@@ -1,0 +1,47 @@
+//! What the black-box tests share: a server as a child process, the endpoints it probes, and clients that ask it.
+//!
+//! | to | take |
+//! |---|---|
+//! | run the server on zones of the test | [`server::Server`] |
+//! | serve records of every type | [`example::serve`] |
+//! | run the shipped zone of the fingerprint service | [`fingerprint::Deployment`] |
+//! | play an endpoint that can be stopped, slowed down, broken | [`responder::Responder`] |
+//! | send octets and look at the octets that come back | [`wire::Ask`], [`wire::Reply`], [`wire::UdpClient`] |
+//! | ask like a user | [`tools::dig`], [`tools::nslookup`] |
+//! | read `/metrics` | [`http::get`], [`http::Metrics`] |
+//!
+//! Everything stays on loopback addresses. Every wait has an end, and says what it waited for.
+
+#![allow(dead_code, reason = "each test file is a crate of its own, and uses a part of this")]
+
+pub mod example;
+pub mod fingerprint;
+pub mod http;
+pub mod random;
+pub mod responder;
+pub mod server;
+pub mod tools;
+pub mod wire;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How long anything may take that is not measured: longer than a loaded machine needs, shorter than patience.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The repository.
+pub fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Waits until `is_true`, and gives the time it took.
+pub fn wait_until(what: &str, patience: Duration, mut is_true: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    loop {
+        if is_true() {
+            return start.elapsed();
+        }
+        assert!(start.elapsed() < patience, "waited {patience:?} in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
