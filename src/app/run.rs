@@ -36,6 +36,8 @@ pub enum ServeError {
     Nothing,
     Catalog(CatalogFull),
     Listen(ListenError),
+    /// The machine has none of the default addresses.
+    NowhereToListen,
     Admin(SocketAddr, io::Error),
     Io(io::Error),
 }
@@ -57,6 +59,9 @@ impl fmt::Display for ServeError {
             Self::Nothing => f.write_str("every zone file was refused: repair them, see above"),
             Self::Catalog(error) => error.fmt(f),
             Self::Listen(error) => error.fmt(f),
+            Self::NowhereToListen => {
+                f.write_str("this machine has no loopback address: name another with --listen")
+            }
             Self::Admin(address, error) => {
                 write!(
                     f,
@@ -185,9 +190,17 @@ fn log_database(settings: &Settings, database: &Database) {
 }
 
 fn bind_all(settings: &Settings) -> Result<Vec<Bound>, ServeError> {
-    let bind =
-        |address: &SocketAddr| Bound::bind(*address, settings.workers).map_err(ServeError::Listen);
-    settings.listen.iter().map(bind).collect()
+    let mut bound = Vec::new();
+    for &address in &settings.listen {
+        match Bound::bind(address, settings.workers) {
+            Ok(sockets) => bound.push(sockets),
+            Err(error) if settings.is_default_listen && error.lacks_address() => {
+                tracing::warn!(%address, "this machine has no such address; left out");
+            }
+            Err(error) => return Err(ServeError::Listen(error)),
+        }
+    }
+    if bound.is_empty() { Err(ServeError::NowhereToListen) } else { Ok(bound) }
 }
 
 /// Waits until every endpoint was probed once, so that the first answers know who is up; but not for those that hang.

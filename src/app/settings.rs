@@ -32,6 +32,8 @@ pub struct Typed {
 pub struct Settings {
     pub zones: PathBuf,
     pub listen: Vec<SocketAddr>,
+    /// Nobody asked for these addresses: those that the machine lacks are left out.
+    pub is_default_listen: bool,
     pub admin: SocketAddr,
     /// Nothing: the built-in database.
     pub geodb: Option<PathBuf>,
@@ -76,6 +78,7 @@ impl Settings {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             zones: typed.zones.or(file.zones).unwrap_or_else(|| "zones".into()),
+            is_default_listen: listen.is_none(),
             listen: listen.unwrap_or_else(default_listen),
             admin: typed.admin.or(file.admin).unwrap_or_else(default_admin),
             geodb: typed.geodb.or(file.geodb),

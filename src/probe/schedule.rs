@@ -1,7 +1,8 @@
 //! When a target is probed: one task per target, at once and then at its interval.
 //!
-//! The interval counts from the end of a probe to the start of the next (Route 53 rule 59), so a slow endpoint is probed
-//! less often and never twice at the same time. The first round runs at once, because start-up waits for it; what is under
+//! The interval counts from a good reply to the start of the next probe (Route 53 rule 59: "from reply to next request").
+//! After a failure it counts from the start of the probe: a silent endpoint gives no reply to count from, and would else be
+//! found out a timeout later for each of the failures that it takes. Probes of one target never overlap. The first round runs at once, because start-up waits for it; what is under
 //! way is bounded by a semaphore. The second probe comes after a part of the interval that depends on the target's number
 //! ([`spread`]), which takes the herd apart for good. A wait that overran by more than an interval, as after SIGSTOP or a
 //! suspended machine, ended for everyone at once: what was missed is skipped and the herd is taken apart again.
@@ -54,17 +55,24 @@ async fn probe_forever(watch: Arc<Watch>, first_wait: Duration) {
     let every = watch.target.check.every;
     let offset = spread(watch.id, every);
     let mut wait = first_wait;
+    let mut is_first = first_wait.is_zero();
     loop {
         if overrun(wait).await > every {
             sleep(offset).await;
         }
+        let start = Instant::now();
         let observation = {
             // Never closed, so never an error; and a probe without a permit is better than none.
             let _permit = watch.tools.in_flight.acquire().await.ok();
             observe(&watch.target, &watch.tools).await
         };
+        let next = match observation {
+            Observation::Failure(_) => every.saturating_sub(start.elapsed()),
+            _ => every,
+        };
         watch.record(observation);
-        wait = if wait.is_zero() { offset } else { every };
+        wait = if is_first { offset } else { next };
+        is_first = false;
     }
 }
 

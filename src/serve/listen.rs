@@ -52,6 +52,14 @@ impl fmt::Display for ListenError {
 
 impl std::error::Error for ListenError {}
 
+impl ListenError {
+    /// Whether the machine has no such address, or no addresses of that family.
+    pub fn lacks_address(&self) -> bool {
+        self.error.kind() == io::ErrorKind::AddrNotAvailable
+            || self.error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+    }
+}
+
 /// Sockets of one address, bound and not yet served.
 #[derive(Debug)]
 pub struct Bound {

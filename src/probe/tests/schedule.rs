@@ -348,3 +348,27 @@ async fn probes_of_one_target_do_not_overlap_and_keep_their_distance() {
     let accepted = endpoint.accepted();
     assert!((1..=6).contains(&accepted), "{accepted}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_endpoint_is_found_out_in_interval_times_threshold() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let probes = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&probes);
+    let silent = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            counting.fetch_add(1, Ordering::SeqCst);
+            held.push(stream);
+        }
+    });
+    let every = Duration::from_millis(500);
+    let check =
+        CheckSpec { every, timeout: every, ..check(Protocol::Http(http()), address.port()) };
+    let (_prober, _view) = start(&[target_of(check, address)], ignore());
+    sleep(Duration::from_secs(10)).await;
+    silent.abort();
+    // 20 intervals; counted from the end of each probe there would be 10. A busy machine makes it fewer.
+    let seen = probes.load(Ordering::SeqCst);
+    assert!((13..=22).contains(&seen), "{seen} probes in 10 s");
+}
