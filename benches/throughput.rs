@@ -17,7 +17,7 @@ use meridian::wire::{ClientSubnet, Name, RecordType};
 
 const NAMES: usize = 1000;
 /// Queries under way at once, and sockets they are spread over.
-const WINDOW: usize = 64;
+const WINDOW: usize = 512;
 const SOCKETS: usize = 8;
 const SEED: u64 = 20_261_120;
 const LENGTH: Duration = Duration::from_secs(3);

@@ -6,10 +6,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use harness::example;
 use harness::random::Random;
 use harness::server::Server;
 use harness::wire::{A, AAAA, ANY, Ask, NS, TXT, TcpClient, UdpClient};
+use harness::{PATIENCE, example};
 
 const DATAGRAMS: usize = 10_000;
 const CONNECTIONS: usize = 300;
@@ -200,6 +200,22 @@ fn connections_that_lead_to_nothing_do_not_keep_others_out() {
     assert_unharmed(&mut server, before);
     drop(held);
     assert_unharmed(&mut server, before);
+}
+
+/// A message has a time to arrive in, not each of its octets.
+#[test]
+fn a_message_that_trickles_in_for_ever_is_cut_off() {
+    let server = example::serve(&[]);
+    let mut stream = connect(server.ipv4());
+    // A message of 512 octets, two of them each second.
+    stream.write_all(&[2, 0]).unwrap();
+    let start = Instant::now();
+    while stream.write_all(&[0]).is_ok() && !matches!(stream.read(&mut [0]), Ok(0)) {
+        assert!(start.elapsed() < PATIENCE, "the connection is still there");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    println!("cut off after {:.1?}", start.elapsed());
+    assert_answers(&server);
 }
 
 /// Shells give a process 1024 open files (here fewer, so that the test needs no more itself), and one client can hold as many

@@ -47,11 +47,11 @@ fn copy_shipped_zones(to: &Path) {
     assert!(zones.join(FILE).exists());
 }
 
-/// The server in a network of its own, started without any argument.
-fn start_alone(directory: Directory) -> Server {
+/// The server in a network of its own that a line of shell prepares, started without any argument.
+fn start_alone(directory: Directory, prepare: &str) -> Server {
     let mut command = Command::new(ALONE[0]);
     command.args(&ALONE[1..]).arg("--kill-child").args(["sh", "-c"]);
-    command.arg(format!("{LOOPBACK_UP} && exec '{}'", program().display()));
+    command.arg(format!("{prepare} && exec '{}'", program().display()));
     take_environment(&mut command, &meridian());
     command.current_dir(directory.path());
     let zones = directory.path().join("zones");
@@ -77,7 +77,7 @@ fn the_printed_questions_work_as_printed() {
     }
     let directory = Directory::create();
     copy_shipped_zones(directory.path());
-    let server = start_alone(directory);
+    let server = start_alone(directory, LOOPBACK_UP);
     println!("{}", server.banner.join("\n"));
     let version = format!("meridian {}", env!("CARGO_PKG_VERSION"));
     for line in [
@@ -115,4 +115,20 @@ fn the_printed_questions_work_as_printed() {
     let health =
         run_beside(&server, &format!("'{}' healthcheck && echo healthy", program().display()));
     assert_eq!(health, "healthy");
+}
+
+/// Containers often have no IPv6. Nobody asked for the default addresses, so those that the machine lacks are left out.
+#[test]
+fn a_machine_without_ipv6_is_served_on_ipv4() {
+    if !can_be_alone() {
+        return;
+    }
+    let directory = Directory::create();
+    copy_shipped_zones(directory.path());
+    let without = format!("echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && {LOOPBACK_UP}");
+    let server = start_alone(directory, &without);
+    println!("{}", server.banner.join("\n"));
+    assert_eq!(server.dns, ["127.0.0.1:5300".parse().unwrap()]);
+    let question = "dig @127.0.0.1 -p 5300 api.fingerprint.example.com +short +subnet=46.4.0.0/24";
+    assert_eq!(run_beside(&server, question), DOCUMENTED[1]);
 }
