@@ -261,3 +261,58 @@ impl Places {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::health::{Status, TargetId};
+    use crate::policy::NoTrace;
+
+    /// The view was read three times per answer: when the last endpoint went down in between, the answer was empty.
+    #[test]
+    fn rule_4_a_change_of_health_in_the_middle_of_an_answer_leaves_it_whole() {
+        let endpoint = |number: u8| BoundEndpoint {
+            rtype: RecordType::A,
+            rdata: Box::new([192, 0, 2, number]),
+            health: Some(TargetId(u32::from(number))),
+        };
+        let pool = BoundPool { endpoints: vec![endpoint(0), endpoint(1)] };
+        let routing = BoundRouting { pools: vec![pool.clone()], policies: Vec::new() };
+        let view = View::new(2);
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    for (number, status) in
+                        [(0, Status::Down), (1, Status::Down), (0, Status::Up), (1, Status::Up)]
+                    {
+                        view.set(TargetId(number), status);
+                    }
+                }
+            });
+            let mut random = Random::new(1);
+            for _ in 0..300_000 {
+                let mut selection = Selection {
+                    routing: &routing,
+                    view: &view,
+                    rtype: RecordType::A,
+                    location: LocationId::UNKNOWN,
+                    random: &mut random,
+                    trace: &mut NoTrace,
+                };
+                let mut taken = Vec::with_capacity(2);
+                selection.endpoints(&pool, RecordType::A, |rdata| {
+                    taken.push(rdata.to_vec());
+                    true
+                });
+                let count = taken.len();
+                taken.sort();
+                taken.dedup();
+                assert!(count == taken.len() && (1..=2).contains(&count), "{count} records");
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+    }
+}

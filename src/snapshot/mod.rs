@@ -318,3 +318,48 @@ fn hands_out_alias(routing: &Routing, target: Target) -> bool {
         |pool: &Pool| pool.endpoints.iter().any(|endpoint| endpoint.rtype == RecordType::CNAME);
     routing.pools_below(target).into_iter().filter_map(|id| routing.pool(id)).any(is_alias)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Source, compile_zone};
+
+    /// A relative name was probed as it was typed: the host `lb`, which nobody knows, counted as up for ever.
+    #[test]
+    fn rule_64_an_alias_is_probed_by_its_whole_name() {
+        let text = r#"
+            zone = "a.example"
+            [check.web]
+            tcp = 443
+            [pool.relative]
+            cname = "lb"
+            check = "web"
+            [pool.absolute]
+            cname = "lb.other.example."
+            check = "web"
+            [policy.both]
+            type = "failover"
+            targets = ["relative", "absolute"]
+            [names]
+            "@" = { SOA = "ns hostmaster", NS = "ns" }
+            ns = { A = "192.0.2.1" }
+            www = { policy = "both" }
+        "#;
+        let source = Source { path: "a.toml".into(), text: text.into(), modified: 1 };
+        let (zone, _) = compile_zone(&source).expect("a sound zone");
+        let snapshot = Snapshot::compile(Ingredients {
+            zones: vec![zone],
+            refused: &[],
+            database: Arc::new(Database::built_in().unwrap()),
+            seed: 1,
+            generation: Generation(1),
+            previous: None,
+        })
+        .unwrap();
+        let names: Vec<&ProbeAddress> =
+            snapshot.targets.iter().map(|target| &target.address).collect();
+        let expected =
+            ["lb.a.example", "lb.other.example"].map(|name| ProbeAddress::Name(name.into()));
+        assert_eq!(names, expected.iter().collect::<Vec<_>>());
+    }
+}

@@ -124,3 +124,27 @@ pub fn read_source(path: &Path) -> Result<Source, StoreError> {
 pub fn read_octets(path: &Path) -> Result<Vec<u8>, StoreError> {
     std::fs::read(path).map_err(|error| fail(path, Problem::Io(error)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One file that is not text kept every zone from being served.
+    #[test]
+    fn a_file_that_can_not_be_read_is_its_own_trouble() {
+        let directory = std::env::temp_dir().join(format!("meridian-store-{}", std::process::id()));
+        std::fs::create_dir_all(directory.join("old.toml")).unwrap();
+        std::fs::write(directory.join("a.toml"), "zone = \"a.example\"").unwrap();
+        std::fs::write(directory.join("b.toml"), b"zone = \"b.example\" # caf\xe9").unwrap();
+        std::fs::write(directory.join(".hidden.toml"), "").unwrap();
+        std::os::unix::fs::symlink("/nowhere", directory.join("c.toml")).unwrap();
+        let files = read_zones(&directory).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
+        let errors: Vec<bool> = files.iter().map(|file| file.error.is_some()).collect();
+        assert_eq!(errors, [false, true, true]);
+        assert!(
+            files[1].source.text.starts_with("zone = \"b.example\""),
+            "its zone can still be told"
+        );
+    }
+}

@@ -372,3 +372,16 @@ async fn a_silent_endpoint_is_found_out_in_interval_times_threshold() {
     let seen = probes.load(Ordering::SeqCst);
     assert!((13..=22).contains(&seen), "{seen} probes in 10 s");
 }
+
+/// Somebody who tunes a check must not bring an endpoint that is down back into the answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edited_pace_keeps_the_status() {
+    let address = deserted().await;
+    let old = target(Protocol::Tcp, address);
+    let (prober, view) = start(std::slice::from_ref(&old), ignore());
+    first_round(&prober).await;
+    assert_eq!(view.status(FIRST), Status::Down);
+    let slower = CheckSpec { every: Duration::from_secs(3600), ..CheckSpec::clone(&old.check) };
+    let view = replace(&prober, &[target_of(slower, address)]);
+    assert_eq!(view.status(FIRST), Status::Down);
+}
