@@ -151,6 +151,9 @@ fn a_region_that_is_slow_or_broken_loses_its_clients() {
     deployment.regions[1].set_delay(Duration::from_secs(3));
     let took = wait_for_region(&deployment, "46.4.0.0/24", US_EAST_1);
     println!("eu-west-1 answers after 3 s: its clients moved after {took:.2?}");
+    // Interval × threshold, and the timeout until silence is noticed; a second for a busy machine.
+    let promised = FAILOVER + Duration::from_secs(1);
+    assert!(took <= promised, "clients moved after {took:?}, promised are {promised:?}");
 }
 
 /// Rule 4: with everything down the policies are followed as if nothing were.

@@ -136,8 +136,19 @@ pub fn explain(engine: &Engine<'_>, inquiry: &Inquiry) -> Result<Explanation, Ex
         answers: answer.answers.iter().map(ToString::to_string).collect(),
         authority: answer.authorities.iter().map(ToString::to_string).collect(),
         ttl: answer.answers.iter().map(|record| record.ttl).min(),
-        ttl_from: outcome.pool.map(|_| "the name's ttl".to_owned()),
+        ttl_from: ttl_source(&answer, &outcome).map(ToOwned::to_owned),
         scope: scope_of(&answer),
+    })
+}
+
+/// Where the lowest TTL of an answer comes from.
+fn ttl_source(answer: &Message, outcome: &Outcome) -> Option<&'static str> {
+    let first = answer.answers.first()?;
+    let is_chain = answer.answers.iter().any(|record| record.name != first.name);
+    Some(match (is_chain, outcome.pool) {
+        (true, _) => "the lowest of the chain",
+        (false, Some(_)) => "the name's ttl",
+        (false, None) => "the record's ttl",
     })
 }
 
