@@ -11,7 +11,17 @@ use crate::policy::{Place, Weight};
 
 const TYPES: &[&str] = &["weighted", "failover", "geolocation"];
 
-/// Types of the design that this version does not have, and Route 53's names for what has another one here.
+/// Words that people bring from elsewhere, and the type that they mean.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("geo", "geolocation"),
+    ("geoip", "geolocation"),
+    ("weight", "weighted"),
+    ("weighted-round-robin", "weighted"),
+    ("active-passive", "failover"),
+    ("primary-secondary", "failover"),
+];
+
+/// Types of the design that this version does not have.
 const FUTURE_TYPES: &[&str] =
     &["latency", "geoproximity", "multivalue", "ip", "round-robin", "residency"];
 
@@ -21,6 +31,8 @@ const NOTES: &[(&str, &str)] = &[
     ("continent", "places belong to type = \"geolocation\""),
     ("country", "places belong to type = \"geolocation\""),
     ("default", "`default` belongs to type = \"geolocation\""),
+    ("primary", "write the targets in their order: targets = [\"us\", \"eu\"]"),
+    ("secondary", "write the targets in their order: targets = [\"us\", \"eu\"]"),
     ("subdivision", "states and provinces are not built yet; there are `continent` and `country`"),
     ("group", "groups of countries are not built yet; there are `continent` and `country`"),
     ("cidr", "choice by prefix is not built yet"),
@@ -111,7 +123,8 @@ fn unknown_type(
     } else {
         format!("`{text}` is no type of policy")
     };
-    let guess = closest(text, TYPES.iter().copied()).filter(|_| !is_future);
+    let other = OTHER_NAMES.iter().find(|(other, _)| *other == text).map(|(_, kind)| *kind);
+    let guess = other.or_else(|| closest(text, TYPES.iter().copied())).filter(|_| !is_future);
     let label = guess.map_or(String::new(), |guess| format!("did you mean `{guess}`?"));
     findings.error(item.value.span(), message).label(label).help(types);
 }
@@ -149,13 +162,28 @@ fn read_weight(item: &Item<'_>, findings: &mut Findings<'_>) -> Weight {
     if let Some(weight) = number.and_then(|number| u8::try_from(number).ok()) {
         return Weight(weight);
     }
-    let advice = "weights are relative: 255 and 85 are shares of 75 % and 25 %";
+    let advice = weight_advice(item);
     let message = format!("the weight of `{}` must be an integer from 0 to 255", item.key.value);
     findings
         .error(item.value.span(), message)
         .label(format!("this is {}", item.value.found()))
-        .help_if(number.is_some_and(|number| number > 255).then_some(advice));
+        .help_if(advice);
     Weight(0)
+}
+
+/// What to write for a weight that is none.
+fn weight_advice(item: &Item<'_>) -> Option<String> {
+    let name = item.key.value;
+    if let Some(inner) = item.value.as_table("").and_then(|mut table| table.take_all().pop()) {
+        let whole = format!("{name}.{}", inner.key.value);
+        return Some(format!("a name with dots needs quotes: \"{whole}\" = 60"));
+    }
+    let text = item.value.as_str().map(|text| text.trim_end_matches('%').trim());
+    if let Some(number) = text.filter(|text| text.parse::<u8>().is_ok()) {
+        return Some(format!("write {name} = {number}"));
+    }
+    let is_large = item.value.as_integer().is_some_and(|number| number > 255);
+    is_large.then(|| "weights are relative: 255 and 85 are shares of 75 % and 25 %".to_owned())
 }
 
 fn read_failover<'t>(

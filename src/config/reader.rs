@@ -195,7 +195,11 @@ impl<'t> Value<'t> {
         let number = self.as_integer().filter(|number| range.contains(number));
         if number.is_none() {
             let expected = format!("an integer from {} to {}", range.start(), range.end());
-            self.expected(&expected, findings);
+            let quoted = self
+                .as_str()
+                .filter(|text| text.parse().is_ok_and(|number| range.contains(&number)));
+            let help = quoted.map(|text| format!("write {text} without quotes"));
+            self.expected(&expected, findings).help_if(help);
         }
         number
     }
