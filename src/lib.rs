@@ -47,7 +47,7 @@
 //!
 //! One parse with every length checked; one hash of the name in lower case; two cache misses, for a slot and for the node
 //! that it names; one copy of a pre-encoded RRset. A routed name adds one look-up in a prefix map and a walk down its policy,
-//! a few loads each. There is no allocation, no lock, and no system call but `recvmmsg` and `sendmmsg`, which take a batch.
+//! a few loads each. Over UDP there is no allocation, no lock, and no system call but `recvmmsg` and `sendmmsg`, which take a batch.
 //! `benches/` measures it, with and without sockets.
 //!
 //! # Where a client is

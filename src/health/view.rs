@@ -71,8 +71,9 @@ impl View {
         self.states.is_empty()
     }
 
-    /// How many targets are Down. Reads every byte: for metrics, not for queries.
-    pub fn down_count(&self) -> usize {
+    /// How many targets are Down.
+    #[cfg(test)]
+    pub(crate) fn down_count(&self) -> usize {
         self.iter().filter(|&(_, status)| status == Status::Down).count()
     }
 

@@ -124,13 +124,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     fn answer_from(&mut self, node: Node<'e>, owner: Owner<'e>) -> Result<Next<'e>, Full> {
         let qtype = self.request.qtype;
         let route = node.route().and_then(|route| self.engine.snapshot.route(route));
-        // The HINFO stands for anything but a CNAME (RFC 8482 §4.2).
-        let is_alias = node.rrset(RecordType::CNAME).is_some()
-            || route.is_some_and(|route| route.handout == Handout::Alias);
-        if qtype == RecordType::ANY
-            && !is_alias
-            && (node.route().is_some() || node.rrsets().next().is_some())
-        {
+        if qtype == RecordType::ANY && gets_hinfo(node, route) {
             let ttl = self.negative_ttl(node.zone());
             self.composer.push_record(Section::Answer, owner, RecordType::HINFO, ttl, ANY_HINFO)?;
             return Ok(Next::Done);
@@ -358,4 +352,12 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         let soa = self.engine.snapshot.catalog.zone(zone).and_then(|zone| zone.negative_soa());
         soa.and_then(|soa| Ttl::from_seconds(soa.ttl())).unwrap_or(Ttl::MAX)
     }
+}
+
+/// Whether ANY at this node is answered by the synthesised HINFO: it stands for anything but a CNAME (RFC 8482 §4.2), and not
+/// for the nothing of an empty non-terminal.
+fn gets_hinfo(node: Node<'_>, route: Option<&BoundRoute>) -> bool {
+    let is_alias = node.rrset(RecordType::CNAME).is_some()
+        || route.is_some_and(|route| route.handout == Handout::Alias);
+    !is_alias && (route.is_some() || node.rrsets().next().is_some())
 }

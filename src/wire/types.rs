@@ -19,7 +19,6 @@ impl RecordType {
     pub const TXT: Self = Self(16);
     pub const RP: Self = Self(17);
     pub const AFSDB: Self = Self(18);
-    pub const SIG: Self = Self(24);
     pub const KEY: Self = Self(25);
     pub const AAAA: Self = Self(28);
     pub const LOC: Self = Self(29);
@@ -173,9 +172,6 @@ pub struct Class(pub u16);
 
 impl Class {
     pub const IN: Self = Self(1);
-    pub const CHAOS: Self = Self(3);
-    pub const NONE: Self = Self(254);
-    pub const ANY: Self = Self(255);
 }
 
 /// A kind of query (RFC 6895 §2.2).
@@ -252,9 +248,7 @@ pub struct ExtendedError(pub u16);
 
 impl ExtendedError {
     pub const OTHER: Self = Self(0);
-    pub const NOT_READY: Self = Self(14);
     pub const NOT_AUTHORITATIVE: Self = Self(20);
-    pub const NOT_SUPPORTED: Self = Self(21);
     pub const INVALID_DATA: Self = Self(24);
 }
 
