@@ -8,7 +8,7 @@ use meridian::config::{Source, compile_zone};
 use meridian::geo::Database;
 use meridian::health::View;
 use meridian::query::{Client, Engine, Scratch, Transport};
-use meridian::snapshot::{Generation, Ingredients, Snapshot};
+use meridian::snapshot::{Generation, Identity, Ingredients, Snapshot};
 use meridian::wire::{ClientSubnet, Name, RecordType};
 
 const ZONE: &str = include_str!("../zones/fingerprint.toml");
@@ -22,6 +22,7 @@ fn snapshot() -> Snapshot {
         database: Arc::new(Database::built_in().expect("the built-in database is sound")),
         seed: 1,
         generation: Generation(1),
+        identity: Identity::default(),
         previous: None,
     })
     .expect("one small zone fits")
@@ -46,7 +47,7 @@ fn query(name: &str, subnet: Option<[u8; 4]>) -> Vec<u8> {
 fn answer(criterion: &mut Criterion) {
     let snapshot = snapshot();
     let view = View::new(snapshot.targets.len());
-    let engine = Engine { snapshot: &snapshot, view: &view };
+    let engine = Engine::new(&snapshot, &view);
     let client = Client { address: [127, 0, 0, 1].into(), transport: Transport::Udp };
     let mut scratch = Scratch::new(1);
     let mut out = [0u8; 1232];

@@ -160,3 +160,6 @@ pub const ADMIN_HEADER_SECONDS: u64 = 10;
 
 /// File descriptors kept for everything but TCP clients and probes: sockets, files, admin connections.
 pub const SPARE_DESCRIPTORS: usize = 256;
+
+/// Longest name that a server gives itself, in octets: it goes into answers beside everything else, and into one TXT string.
+pub const IDENTITY_OCTETS: usize = 64;

@@ -78,7 +78,7 @@ async fn serve_explanation(
         Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, error).into_response(),
     };
     let live = admin.published.load();
-    match explain(&Engine { snapshot: &live.snapshot, view: &live.view }, &inquiry) {
+    match explain(&Engine::from(&*live), &inquiry) {
         Ok(explanation) => Json(explanation).into_response(),
         Err(error) => bad(&error),
     }

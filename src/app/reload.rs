@@ -67,7 +67,10 @@ impl Reloader {
                 );
                 self.database = database;
             }
-            Some(why) => tracing::error!("reload refused, what was served stays: {why}"),
+            Some(why) => {
+                tracing::error!("reload refused, what was served stays: {why}");
+                self.mark_stale();
+            }
         }
         let geodb_refused = match (fresh, &refused) {
             (Fresh::Refused(why), _) => Some(why),
@@ -83,6 +86,13 @@ impl Reloader {
             standing.geodb_refused = geodb_refused;
             standing.last_reload = Reload::now(refused);
         });
+    }
+
+    /// Lets every answer say that it comes from zone files that have changed since (RFC 8914 §4.4).
+    fn mark_stale(&self) {
+        let live = self.published.load();
+        let (snapshot, view) = (Arc::clone(&live.snapshot), Arc::clone(&live.view));
+        drop(self.published.swap(Live { snapshot, view, is_stale: true }));
     }
 
     fn read_database(&self) -> Fresh {
@@ -111,13 +121,14 @@ impl Reloader {
             database: Arc::clone(database),
             seed: random_seed().map_err(|error| error.to_string())?,
             generation: live.snapshot.generation.next(),
+            identity: self.settings.identity.clone(),
             previous: Some(&live.snapshot),
         })
         .map_err(|error| error.to_string())?;
         let view = Arc::new(View::new(snapshot.targets.len()));
         // The new view knows what the old one did before any query sees it.
         self.prober.replace(&snapshot.targets, Arc::clone(&view));
-        retire(self.published.swap(Live { snapshot: Arc::new(snapshot), view }));
+        retire(self.published.swap(Live { snapshot: Arc::new(snapshot), view, is_stale: false }));
         Ok(())
     }
 }

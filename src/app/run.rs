@@ -95,7 +95,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
 
     let view = Arc::new(View::new(snapshot.targets.len()));
     let prober = start_prober(&snapshot.targets, &view)?;
-    let published = Published::new(Live { snapshot: Arc::new(snapshot), view });
+    let published = Published::new(Live { snapshot: Arc::new(snapshot), view, is_stale: false });
     let counters = Arc::new(Counters::default());
     let admin = Admin {
         published: published.clone(),
@@ -145,6 +145,7 @@ fn first_snapshot(
         database: Arc::clone(database),
         seed: random_seed()?,
         generation: Generation(1),
+        identity: settings.identity.clone(),
         previous: None,
     })
     .map_err(ServeError::Catalog)

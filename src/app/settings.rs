@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{self, Diagnostic, Io, Source};
 use crate::limits::WORKERS;
+use crate::snapshot::Identity;
 use crate::store::{self, StoreError};
 
 /// The port that needs no privilege.
 const DNS_PORT: u16 = 5300;
 const ADMIN_PORT: u16 = 8053;
+
+/// What is told of the version.
+const VERSION: &str = concat!("meridian ", env!("CARGO_PKG_VERSION"));
 
 /// What was typed on the command line or set in the environment; both are one to us, since clap reads both.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +29,8 @@ pub struct Typed {
     pub io: Option<Io>,
     pub workers: Option<usize>,
     pub strict: bool,
+    pub identity: Option<String>,
+    pub show_version: bool,
 }
 
 /// What holds.
@@ -43,6 +49,7 @@ pub struct Settings {
     /// UDP threads per listen address.
     pub workers: usize,
     pub strict: bool,
+    pub identity: Identity,
 }
 
 /// Why there are no settings.
@@ -86,6 +93,11 @@ impl Settings {
             io: typed.io.or(file.io).unwrap_or(Io::Sockets),
             workers: typed.workers.or(file.workers).unwrap_or(cores).clamp(1, WORKERS),
             strict: typed.strict || file.strict.unwrap_or(false),
+            identity: Identity {
+                server: typed.identity.or(file.identity).map(String::into_boxed_str),
+                version: (typed.show_version || file.show_version.unwrap_or(false))
+                    .then(|| VERSION.into()),
+            },
         })
     }
 }

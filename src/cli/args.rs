@@ -7,7 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::Typed;
-use crate::config::Io;
+use crate::config::{Io, check_identity};
 
 /// An authoritative GeoDNS server: answers by the client's place, by weights and by the health of the endpoints.
 ///
@@ -79,6 +79,16 @@ pub(super) struct ServeArguments {
     /// Refuse to start if any zone file is refused
     #[arg(long, env = "MERIDIAN_STRICT", value_parser = BoolishValueParser::new())]
     strict: bool,
+    /// What this server calls itself, for those who ask: NSID, and id.server and hostname.bind in class CH [default: refused]
+    #[arg(long, value_name = "TEXT", env = "MERIDIAN_IDENTITY", value_parser = identity)]
+    identity: Option<String>,
+    /// Tell the version to those who ask for version.server or version.bind in class CH
+    #[arg(long, env = "MERIDIAN_SHOW_VERSION", value_parser = BoolishValueParser::new())]
+    show_version: bool,
+}
+
+fn identity(text: &str) -> Result<String, String> {
+    check_identity(text).map(|()| text.to_owned())
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -104,6 +114,8 @@ impl ServeArguments {
             }),
             workers: self.workers.map(usize::from),
             strict: self.strict,
+            identity: self.identity,
+            show_version: self.show_version,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::admin::{fetch, parse_client};
 use crate::app::{Loaded, Settings, complain, is_styled, read_database, say};
 use crate::health::{Status, TargetId, View};
 use crate::query::{Engine, Explanation, Inquiry, explain};
-use crate::snapshot::{Generation, Ingredients, Snapshot};
+use crate::snapshot::{Generation, Identity, Ingredients, Snapshot};
 use crate::sys::random_seed;
 use crate::wire::{Name, RecordType};
 
@@ -61,6 +61,7 @@ fn assume(
         database: read_database(settings.geodb.as_deref())?,
         seed: random_seed()?,
         generation: Generation(1),
+        identity: Identity::default(),
         previous: None,
     })?;
     let view = Arc::new(View::new(snapshot.targets.len()));
@@ -71,7 +72,7 @@ fn assume(
         let targets = targets_of(&snapshot, down)?;
         targets.into_iter().for_each(|target| view.set(target, Status::Down));
     }
-    Ok(Some(explain(&Engine { snapshot: &snapshot, view: &view }, inquiry)?))
+    Ok(Some(explain(&Engine::new(&snapshot, &view), inquiry)?))
 }
 
 /// The probe targets of every pool of this name, and of every endpoint written so.

@@ -53,7 +53,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Position, Related, Severity, Span, render};
-pub use settings::{Io, Settings, read_settings};
+pub use settings::{Io, Settings, check_identity, read_settings};
 
 use crate::health::{CheckSpec, ProbeAddress};
 use crate::policy::{Route, Routing};

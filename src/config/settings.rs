@@ -10,7 +10,7 @@ use super::diagnostic::{Diagnostic, Findings};
 use super::reader::{Spanned, Table, Value};
 use super::syntax;
 use super::value::closest;
-use crate::limits::WORKERS;
+use crate::limits::{IDENTITY_OCTETS, WORKERS};
 
 /// How UDP and TCP are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,10 @@ pub struct Settings {
     pub workers: Option<usize>,
     /// Whether a zone file that is refused keeps the server from starting.
     pub strict: Option<bool>,
+    /// Which server this is, told to those who ask: 1 to [`IDENTITY_OCTETS`] octets.
+    pub identity: Option<String>,
+    /// Whether the version is told to those who ask.
+    pub show_version: Option<bool>,
 }
 
 /// Reads the settings file.
@@ -72,6 +76,8 @@ fn read(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Settings {
         io: table.take("io").and_then(|item| read_io(&item.value, findings)),
         workers: table.take("workers").and_then(|item| read_workers(&item.value, findings)),
         strict: table.take("strict").and_then(|item| item.value.boolean(findings)),
+        identity: table.take("identity").and_then(|item| read_identity(&item.value, findings)),
+        show_version: table.take("show_version").and_then(|item| item.value.boolean(findings)),
     }
 }
 
@@ -138,6 +144,27 @@ fn read_io(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<Io> {
     }
 }
 
+fn read_identity(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let text = value.string("a name for this server such as \"ns1.fra\"", findings)?;
+    if let Err(problem) = check_identity(text.value) {
+        findings.error(text.span, format!("`identity` {problem}"));
+        return None;
+    }
+    Some(text.value.to_owned())
+}
+
+/// Whether a text can be what a server calls itself.
+///
+/// # Errors
+/// The rest of a sentence that begins with the name of the setting.
+pub fn check_identity(text: &str) -> Result<(), String> {
+    match text.len() {
+        1..=IDENTITY_OCTETS if !text.chars().any(char::is_control) => Ok(()),
+        1..=IDENTITY_OCTETS => Err("must not hold control characters".to_owned()),
+        octets => Err(format!("must have 1 to {IDENTITY_OCTETS} octets, not {octets}")),
+    }
+}
+
 fn read_workers(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<usize> {
     let most = i64::try_from(WORKERS).unwrap_or(i64::MAX);
     value.integer(1..=most, findings).and_then(|count| usize::try_from(count).ok())
@@ -156,12 +183,17 @@ mod tests {
         assert_eq!(read("").unwrap(), Settings::default());
         let settings = read(
             "zones = \"z\"\nlisten = [\"127.0.0.1:53\", \"[::1]:0\"]\nadmin = \"127.0.0.1:8053\"\n\
-             geodb = \"c.mmdb\"\nstate = \"/var/lib/meridian\"\nio = \"hickory\"\nworkers = 4\nstrict = true\n",
+             geodb = \"c.mmdb\"\nstate = \"/var/lib/meridian\"\nio = \"hickory\"\nworkers = 4\nstrict = true\n\
+             identity = \"ns1\"\nshow_version = true\n",
         );
         let settings = settings.unwrap();
         assert_eq!(settings.listen.unwrap().len(), 2);
         assert_eq!(settings.io, Some(Io::Hickory));
         assert_eq!((settings.workers, settings.strict), (Some(4), Some(true)));
+        assert_eq!(
+            (settings.identity.as_deref(), settings.show_version),
+            (Some("ns1"), Some(true))
+        );
         assert_eq!(read("listen = \"127.0.0.1:53\"").unwrap().listen.unwrap().len(), 1);
     }
 
@@ -185,6 +217,7 @@ mod tests {
                 "did you mean \"sockets\"?",
             ),
             ("strict = \"true\"", "`strict` must be true or false", "write true without quotes"),
+            ("identity = \"\"", "`identity` must have 1 to 64 octets, not 0", ""),
             ("zones = \"\"", "`zones` is no path", ""),
             ("listen = []", "`listen` is empty", ""),
         ] {

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
+use super::chain::ChainName;
 use super::engine::{Client, Engine, Outcome};
 use super::story::{PlacedBy, Stage, Story};
 use crate::geo::LocationId;
-use crate::limits::{ADDITIONAL_NAMES, CNAME_CHAIN, HEADER_OCTETS, NAME_OCTETS};
+use crate::limits::{CNAME_CHAIN, HEADER_OCTETS};
 use crate::policy::{PoolId, Random, Selection};
 use crate::snapshot::{BoundRoute, Handout};
 use crate::wire::{
@@ -15,7 +16,7 @@ use crate::wire::{
 use crate::zone::{Found, Node, ZoneId, ZoneState};
 
 /// The AA bit (RFC 1035 §4.1.1).
-const FLAG_AUTHORITATIVE: u16 = 0x0400;
+pub(super) const FLAG_AUTHORITATIVE: u16 = 0x0400;
 
 /// RDATA of the HINFO that answers ANY: CPU "RFC8482", no OS (RFC 8482 §4.2).
 const ANY_HINFO: &[u8] = b"\x07RFC8482\x00";
@@ -26,7 +27,7 @@ pub(super) struct Answering<'e, 'm, S> {
     pub(super) request: &'m Request,
     pub(super) client: Client,
     pub(super) random: &'m mut Random,
-    pub(super) name: &'m mut [u8; NAME_OCTETS],
+    pub(super) name: &'m mut ChainName,
     pub(super) composer: Composer<'m>,
     pub(super) story: &'m mut S,
     pub(super) rcode: Rcode,
@@ -37,10 +38,16 @@ pub(super) struct Answering<'e, 'm, S> {
 }
 
 /// Where to go after a node was answered from.
-enum Next<'e> {
+enum Next {
     Done,
-    /// A CNAME leads to this name.
-    Follow(&'e [u8]),
+    /// A CNAME leads to another name, whose records have this owner.
+    Follow(Owner<'static>),
+}
+
+/// The names that one answer went through, and the DNAMEs that it told of.
+struct Passed {
+    names: [u64; CNAME_CHAIN],
+    redirects: [u32; CNAME_CHAIN],
 }
 
 impl<'e, S: Story> Answering<'e, '_, S> {
@@ -72,45 +79,49 @@ impl<'e, S: Story> Answering<'e, '_, S> {
             .map(|(subnet, _)| (subnet, if subnet.address().is_some() { self.scope } else { 0 }))
     }
 
-    /// Goes from node to node along CNAMEs.
+    /// Goes from name to name along CNAMEs and DNAMEs.
     fn walk(&mut self, found: Found<'e>) -> Result<(), Full> {
         let mut found = found;
         let mut owner = Owner::Question;
-        let mut visited = [u32::MAX; CNAME_CHAIN];
+        let mut passed = Passed { names: [0; CNAME_CHAIN], redirects: [u32::MAX; CNAME_CHAIN] };
         for hop in 0..CNAME_CHAIN {
-            let (node, is_wildcard) = match found {
-                Found::Exact(node) => (node, false),
-                Found::Wildcard(node) => (node, true),
+            let next = match found {
+                Found::Exact(node) => self.answer_from(node, false, owner)?,
+                Found::Wildcard(node) => self.answer_from(node, true, owner)?,
+                Found::Redirect(node) => self.redirect(node, owner, hop, &mut passed)?,
                 Found::Delegation(cut) => return self.refer(cut, owner, hop),
                 Found::NoSuchName(zone) => return self.deny_name(zone),
                 Found::NotOurs => return Ok(()),
             };
-            // A chain that comes back to a node it left from is a loop; its records are all there.
-            if visited.contains(&node.identity()) {
+            let Next::Follow(target) = next else { return Ok(()) };
+            // A chain that comes back to a name it left from is a loop; its records are all there.
+            if self.has_passed(hop, &mut passed) {
                 return Ok(());
             }
-            if let Some(slot) = visited.get_mut(hop) {
-                *slot = node.identity();
-            }
-            self.story.stage(Stage::Found { node: node.name(), is_wildcard });
-            let Next::Follow(target) = self.answer_from(node, owner)? else {
-                return Ok(());
-            };
-            self.story.stage(Stage::Follow(target));
-            owner = Owner::Name(target);
-            found = self.find(target);
+            self.story.stage(Stage::Follow(self.name.written()));
+            owner = target;
+            found = self.find();
         }
         Ok(())
     }
 
-    fn find(&mut self, target: &[u8]) -> Found<'e> {
-        let Some(name) = self.name.get_mut(..target.len()) else {
-            return Found::NotOurs;
-        };
-        name.copy_from_slice(target);
-        name.make_ascii_lowercase();
+    /// Whether the chain was at this name before. The first name is the question's.
+    fn has_passed(&mut self, hop: usize, passed: &mut Passed) -> bool {
         let catalog = &self.engine.snapshot.catalog;
-        let found = catalog.find(name, self.request.qtype);
+        if let (0, [first, ..]) = (hop, &mut passed.names) {
+            *first = catalog.fingerprint(self.request.folded_name());
+        }
+        let here = catalog.fingerprint(self.name.folded());
+        let (before, after) = passed.names.split_at_mut(hop.saturating_add(1).min(CNAME_CHAIN));
+        if let Some(slot) = after.first_mut() {
+            *slot = here;
+        }
+        before.contains(&here)
+    }
+
+    fn find(&mut self) -> Found<'e> {
+        let catalog = &self.engine.snapshot.catalog;
+        let found = catalog.find(self.name.folded(), self.request.qtype);
         // What a refused zone holds is not known: the chain ends before it, and the resolver asks there itself.
         let zone = found.zone().and_then(|zone| catalog.zone(zone));
         if zone.is_some_and(|zone| zone.state == ZoneState::Refused) {
@@ -121,7 +132,13 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     }
 
     /// Step 3a: the node matches the whole name.
-    fn answer_from(&mut self, node: Node<'e>, owner: Owner<'e>) -> Result<Next<'e>, Full> {
+    fn answer_from(
+        &mut self,
+        node: Node<'e>,
+        is_wildcard: bool,
+        owner: Owner<'static>,
+    ) -> Result<Next, Full> {
+        self.story.stage(Stage::Found { node: node.name(), is_wildcard });
         let qtype = self.request.qtype;
         let route = node.route().and_then(|route| self.engine.snapshot.route(route));
         if qtype == RecordType::ANY && gets_hinfo(node, route) {
@@ -142,17 +159,63 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         }
         if let Some(records) = node.rrset(qtype) {
             self.push_in_turn(owner, &records)?;
+            self.add_hosts(node, owner, &records);
             return Ok(Next::Done);
         }
-        // CNAME is followed for every type but itself, which the line above answered.
         if let Some(records) = node.rrset(RecordType::CNAME) {
             self.composer.push_records(Section::Answer, owner, &records, 0)?;
-            if qtype == RecordType::ANY {
-                return Ok(Next::Done);
-            }
-            return Ok(records.rdata().next().map_or(Next::Done, Next::Follow));
+            return Ok(self.follow(records.rdata().next()));
         }
         self.deny_type(node.zone())
+    }
+
+    /// The name is below a DNAME: the DNAME, and the CNAME that it makes for the name (RFC 6672 §3.2).
+    fn redirect(
+        &mut self,
+        node: Node<'e>,
+        owner: Owner<'static>,
+        hop: usize,
+        passed: &mut Passed,
+    ) -> Result<Next, Full> {
+        self.story.stage(Stage::Redirect { node: node.name() });
+        let Some(records) = node.rrset(RecordType::DNAME) else { return Ok(Next::Done) };
+        // A chain may come through one DNAME twice; an RRset stands in a message once.
+        if !passed.redirects.contains(&node.identity()) {
+            let above = self.owner_above(owner, node.name());
+            self.composer.push_records(Section::Answer, above, &records, 0)?;
+        }
+        if let Some(slot) = passed.redirects.get_mut(hop) {
+            *slot = node.identity();
+        }
+        let whole = if matches!(owner, Owner::Question) {
+            self.name.set(self.composer.question_name())
+        } else {
+            Ok(())
+        };
+        let kept = self.name.written().len().saturating_sub(node.name().len());
+        let target = records.rdata().next().unwrap_or_default();
+        if whole.and_then(|()| self.name.substitute(kept, target)).is_err() {
+            self.rcode = Rcode::YXDOMAIN;
+            return Ok(Next::Done);
+        }
+        let ttl = Ttl::from_seconds(records.ttl()).unwrap_or(Ttl::MAX);
+        let alias = self.name.written();
+        self.composer.push_record(Section::Answer, owner, RecordType::CNAME, ttl, alias)?;
+        Ok(self.next())
+    }
+
+    /// Goes on to the target of a CNAME, unless CNAMEs were asked for.
+    fn follow(&mut self, target: Option<&[u8]>) -> Next {
+        match target.map(|target| self.name.set(target)) {
+            Some(Ok(())) => self.next(),
+            _ => Next::Done,
+        }
+    }
+
+    /// Whether to go on from the CNAME just written; the name is that of its target.
+    fn next(&self) -> Next {
+        let target = self.composer.latest_target().filter(|_| !self.asks_for_cname());
+        target.map_or(Next::Done, Next::Follow)
     }
 
     /// Writes an RRset; equal records take random turns at the front (rule 9).
@@ -172,8 +235,8 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         route: &'e BoundRoute,
         rtype: RecordType,
         node: Node<'e>,
-        owner: Owner<'e>,
-    ) -> Result<Next<'e>, Full> {
+        owner: Owner<'static>,
+    ) -> Result<Next, Full> {
         let snapshot = self.engine.snapshot;
         let Some(routing) = snapshot.routing(route.zone) else {
             return self.deny_type(node.zone());
@@ -209,9 +272,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
                 Err(Full)
             }
             Ok(0) => self.deny_type(node.zone()),
-            Ok(_) if rtype == RecordType::CNAME && !self.asks_for_cname() => {
-                Ok(target.map_or(Next::Done, Next::Follow))
-            }
+            Ok(_) if rtype == RecordType::CNAME => Ok(self.follow(target)),
             Ok(_) => Ok(Next::Done),
         }
     }
@@ -263,7 +324,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
 
     /// Step 3b: the name was delegated away. The glue that the client can't do without is all there or the answer says that
     /// it is truncated (RFC 9471 §3.1).
-    fn refer(&mut self, cut: Node<'e>, owner: Owner<'e>, hop: usize) -> Result<(), Full> {
+    fn refer(&mut self, cut: Node<'e>, owner: Owner<'_>, hop: usize) -> Result<(), Full> {
         self.story.stage(Stage::Delegation { cut: cut.name() });
         self.is_authoritative = hop != 0;
         let Some(records) = cut.rrset(RecordType::NS) else {
@@ -271,19 +332,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         };
         let cut_owner = self.owner_above(owner, cut.name());
         self.composer.push_records(Section::Authority, cut_owner, &records, 0)?;
-        // What the client can't do without comes first. There is no limit on it but the message: the zone's author chose it.
-        for target in records.rdata().filter(|target| ends_in(target, cut.name())) {
-            self.push_addresses(target)?;
-        }
-        for target in
-            records.rdata().filter(|target| !ends_in(target, cut.name())).take(ADDITIONAL_NAMES)
-        {
-            // A kindness: without it the client asks for the address itself.
-            if self.push_addresses(target).is_err() {
-                break;
-            }
-        }
-        Ok(())
+        self.add_glue(cut, &records)
     }
 
     /// The owner of a record whose name is an ancestor of the name asked for.
@@ -299,25 +348,6 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         }
     }
 
-    /// Adds the addresses of a name server, as far as we have them.
-    fn push_addresses(&mut self, target: &'e [u8]) -> Result<(), Full> {
-        let Some(name) = self.name.get_mut(..target.len()) else {
-            return Ok(());
-        };
-        name.copy_from_slice(target);
-        name.make_ascii_lowercase();
-        let Some(node) = self.engine.snapshot.catalog.node(name) else {
-            return Ok(());
-        };
-        for rtype in [RecordType::A, RecordType::AAAA] {
-            let Some(records) = node.rrset(rtype) else {
-                continue;
-            };
-            self.composer.push_records(Section::Additional, Owner::Name(target), &records, 0)?;
-        }
-        Ok(())
-    }
-
     /// Step 3c: the name does not exist (RFC 2308 §2.1).
     fn deny_name(&mut self, zone: ZoneId) -> Result<(), Full> {
         self.story.stage(Stage::NoSuchName);
@@ -326,7 +356,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     }
 
     /// The name exists, with other types or none (RFC 2308 §2.2).
-    fn deny_type(&mut self, zone: ZoneId) -> Result<Next<'e>, Full> {
+    fn deny_type(&mut self, zone: ZoneId) -> Result<Next, Full> {
         self.push_soa(zone)?;
         Ok(Next::Done)
     }

@@ -2,16 +2,18 @@
 
 use std::net::IpAddr;
 
-use super::answer::Answering;
+use super::answer::{Answering, FLAG_AUTHORITATIVE};
+use super::chain::ChainName;
 use super::story::Story;
 use crate::health::View;
 use crate::limits::{
-    HEADER_OCTETS, NAME_OCTETS, PLAIN_ANSWER_OCTETS, STREAM_MESSAGE_OCTETS, UDP_ANSWER_OCTETS,
+    HEADER_OCTETS, PLAIN_ANSWER_OCTETS, STREAM_MESSAGE_OCTETS, TCP_IDLE_SECONDS, UDP_ANSWER_OCTETS,
 };
 use crate::policy::{NoTrace, PoolId, Random};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Live, Snapshot};
 use crate::wire::{
-    Class, Composer, ExtendedError, OptRecord, Rcode, RecordType, Rejection, Request,
+    Class, Composer, ExtendedError, OptRecord, Owner, Rcode, RecordType, Rejection, Request,
+    Section, Ttl,
 };
 use crate::zone::{ZoneId, ZoneState};
 
@@ -51,29 +53,44 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Scratch {
     pub(super) request: Request,
-    /// The name that the answer has come to, in lower case: the question's, then the targets of CNAMEs.
-    pub(super) name: [u8; NAME_OCTETS],
+    pub(super) name: ChainName,
     pub random: Random,
 }
 
 impl Scratch {
     /// `seed` should differ between workers, and be unknown outside.
     pub fn new(seed: u64) -> Self {
-        Self { request: Request::empty(), name: [0; NAME_OCTETS], random: Random::new(seed) }
+        Self { request: Request::empty(), name: ChainName::empty(), random: Random::new(seed) }
     }
 }
 
 /// The largest query that this server takes over UDP, as its OPT records say.
 const ADVERTISED_OCTETS: u16 = 1232;
 
+/// How long an idle connection may stay, in the unit of the keepalive option (RFC 7828 §3.1).
+const KEEPALIVE_TENTHS: u16 = (TCP_IDLE_SECONDS * 10) as u16;
+
 /// Answers queries from one snapshot and one view.
 #[derive(Clone, Copy, Debug)]
 pub struct Engine<'a> {
-    pub snapshot: &'a Snapshot,
-    pub view: &'a View,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) view: &'a View,
+    /// The zone files say something else by now, and were refused.
+    is_stale: bool,
+}
+
+impl<'a> From<&'a Live> for Engine<'a> {
+    fn from(live: &'a Live) -> Self {
+        Self { is_stale: live.is_stale, ..Self::new(&live.snapshot, &live.view) }
+    }
 }
 
 impl<'a> Engine<'a> {
+    /// An engine over what is current.
+    pub fn new(snapshot: &'a Snapshot, view: &'a View) -> Self {
+        Self { snapshot, view, is_stale: false }
+    }
+
     /// Answers one message into `out`, which should have room for [`UDP_ANSWER_OCTETS`] or, on a stream,
     /// [`STREAM_MESSAGE_OCTETS`].
     pub fn answer(
@@ -98,22 +115,20 @@ impl<'a> Engine<'a> {
         let result = scratch.request.parse(message);
         let question_end = HEADER_OCTETS.saturating_add(scratch.request.question_octets());
         let question = message.get(HEADER_OCTETS..question_end).unwrap_or_default();
-        let mut frame = Frame { request: &scratch.request, question, client, out };
+        let mut frame = Frame { engine: self, request: &scratch.request, question, client, out };
         let found = match result {
             Err(Rejection::Silence) => return Outcome::silence(),
             Err(Rejection::Code(rcode)) => return frame.refuse(rcode, None),
+            Ok(()) if scratch.request.qclass == Class::CH => return frame.introduce(),
             Ok(()) => match refusal(&scratch.request) {
-                Some(rcode) => return frame.refuse(rcode, None),
+                Some((rcode, error)) => return frame.refuse(rcode, Some(error)),
                 None => {
                     self.snapshot.catalog.find(scratch.request.folded_name(), scratch.request.qtype)
                 }
             },
         };
         let Some(zone) = found.zone() else {
-            return frame.refuse(
-                Rcode::REFUSED,
-                Some((ExtendedError::NOT_AUTHORITATIVE, "not a zone of this server")),
-            );
+            return frame.refuse(Rcode::REFUSED, Some(NOT_OURS));
         };
         if self.snapshot.catalog.zone(zone).is_none_or(|zone| zone.state == ZoneState::Refused) {
             let text = "the zone's file was refused at start: see the server's log";
@@ -141,18 +156,27 @@ impl<'a> Engine<'a> {
     }
 }
 
+/// An extended error: its code, and a text for people.
+type Reason = (ExtendedError, &'static str);
+
+const NOT_OURS: Reason = (ExtendedError::NOT_AUTHORITATIVE, "not a zone of this server");
+
 /// What is refused for its class or type, whatever the name.
-fn refusal(request: &Request) -> Option<Rcode> {
+fn refusal(request: &Request) -> Option<(Rcode, Reason)> {
     if request.qclass != Class::IN {
-        return Some(Rcode::REFUSED);
+        return Some((Rcode::REFUSED, NOT_OURS));
     }
     match request.qtype {
-        RecordType::AXFR | RecordType::IXFR => Some(Rcode::REFUSED),
+        RecordType::AXFR | RecordType::IXFR => {
+            Some((Rcode::REFUSED, (ExtendedError::PROHIBITED, "zones are not transferred")))
+        }
         RecordType::OPT
         | RecordType::TKEY
         | RecordType::TSIG
         | RecordType::MAILA
-        | RecordType::MAILB => Some(Rcode::NOTIMP),
+        | RecordType::MAILB => {
+            Some((Rcode::NOTIMP, (ExtendedError::NOT_SUPPORTED, "a type that is no data")))
+        }
         _ => None,
     }
 }
@@ -173,6 +197,7 @@ impl Outcome {
 
 /// What every answer to one message has in common.
 struct Frame<'q> {
+    engine: &'q Engine<'q>,
     request: &'q Request,
     question: &'q [u8],
     client: Client,
@@ -192,15 +217,16 @@ impl<'q> Frame<'q> {
     }
 
     /// Begins an answer. Nothing if not even the question fits, which no buffer of ours is too small for.
-    fn open<'t>(
-        &mut self,
-        error: Option<(ExtendedError, &'t str)>,
-    ) -> Option<(Composer<'_>, Option<OptRecord<'t>>)> {
+    fn open(&mut self, error: Option<Reason>) -> Option<(Composer<'_>, Option<OptRecord<'q>>)> {
+        let is_stream = self.client.transport == Transport::Stream;
+        let server = self.engine.snapshot.identity.server.as_deref().map(str::as_bytes);
+        let stale = (ExtendedError::STALE_ANSWER, "newer zone files were refused");
         let opt = self.request.edns.map(|edns| OptRecord {
-            payload: ADVERTISED_OCTETS,
-            wants_dnssec: edns.wants_dnssec,
             subnet: edns.subnet.map(|subnet| (subnet, 0)),
-            error,
+            error: error.or(self.engine.is_stale.then_some(stale)),
+            server: server.filter(|_| edns.wants_server),
+            keepalive: (is_stream && edns.wants_keepalive).then_some(KEEPALIVE_TENTHS),
+            ..OptRecord::bare(ADVERTISED_OCTETS, edns.wants_dnssec)
         });
         let limit = self.limit();
         let composer = Composer::start(self.out, limit, self.question, opt.as_ref()).ok()?;
@@ -208,15 +234,47 @@ impl<'q> Frame<'q> {
     }
 
     /// An answer without records.
-    fn refuse(&mut self, rcode: Rcode, error: Option<(ExtendedError, &str)>) -> Outcome {
+    fn refuse(&mut self, rcode: Rcode, error: Option<Reason>) -> Outcome {
         let (id, flags) = (self.request.id, self.request.answer_flags());
-        let (qtype, has_subnet) = (
-            Some(self.request.qtype).filter(|_| !self.question.is_empty()),
-            self.request.subnet().is_some(),
-        );
         let octets = self
             .open(error)
             .map_or(0, |(composer, opt)| composer.finish(id, flags, rcode, opt.as_ref()));
-        Outcome { octets, rcode, qtype, has_subnet, ..Outcome::silence() }
+        Outcome { octets, rcode, ..self.outcome() }
+    }
+
+    /// Answers in the CHAOS class: who this server is, if it may be told (RFC 4892).
+    fn introduce(&mut self) -> Outcome {
+        let identity = &self.engine.snapshot.identity;
+        let Some(text) = identity.text_of(self.request.folded_name()) else {
+            return self.refuse(Rcode::REFUSED, Some(NOT_OURS));
+        };
+        let (id, flags) = (self.request.id, self.request.answer_flags() | FLAG_AUTHORITATIVE);
+        let is_asked = matches!(self.request.qtype, RecordType::TXT | RecordType::ANY);
+        let mut rdata = [0u8; 256];
+        let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
+        for (to, from) in rdata.iter_mut().zip([length].iter().chain(text.as_bytes())) {
+            *to = *from;
+        }
+        let rdata = rdata.get(..=usize::from(length)).unwrap_or_default();
+        let kind = (RecordType::TXT, Ttl::ZERO);
+        let octets = self.open(None).map_or(0, |(mut composer, opt)| {
+            let (section, owner) = (Section::Answer, Owner::Question);
+            let full = is_asked
+                && composer.push_record_of_class(Class::CH, section, owner, kind, rdata).is_err();
+            if full {
+                composer.set_truncated();
+            }
+            composer.finish(id, flags, Rcode::NOERROR, opt.as_ref())
+        });
+        Outcome { octets, ..self.outcome() }
+    }
+
+    /// What there is to count before anything is answered.
+    fn outcome(&self) -> Outcome {
+        Outcome {
+            qtype: Some(self.request.qtype).filter(|_| !self.question.is_empty()),
+            has_subnet: self.request.subnet().is_some(),
+            ..Outcome::silence()
+        }
     }
 }

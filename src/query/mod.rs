@@ -14,7 +14,9 @@
     clippy::arithmetic_side_effects
 )]
 
+mod additional;
 mod answer;
+mod chain;
 mod engine;
 mod explain;
 mod story;

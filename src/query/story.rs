@@ -23,6 +23,8 @@ pub(super) enum Stage<'a> {
     Found { node: &'a [u8], is_wildcard: bool },
     /// A delegation stands above the name.
     Delegation { cut: &'a [u8] },
+    /// The name is below a DNAME.
+    Redirect { node: &'a [u8] },
     /// The zone has no such name.
     NoSuchName,
     /// The name has a route, and begins here.
@@ -54,6 +56,9 @@ pub(super) enum Event {
     },
     Delegation {
         cut: Box<[u8]>,
+    },
+    Redirect {
+        node: Box<[u8]>,
     },
     NoSuchName,
     Route {
@@ -105,6 +110,7 @@ impl Story for Recorder {
         self.events.push(match stage {
             Stage::Found { node, is_wildcard } => Event::Found { node: node.into(), is_wildcard },
             Stage::Delegation { cut } => Event::Delegation { cut: cut.into() },
+            Stage::Redirect { node } => Event::Redirect { node: node.into() },
             Stage::NoSuchName => Event::NoSuchName,
             Stage::Route { zone, target, depends_on_place } => {
                 self.zone = zone;

@@ -63,6 +63,10 @@ impl<'a> Teller<'a> {
             Event::Delegation { cut } => {
                 line(format!("{} is delegated away: a referral", show_name(cut)))
             }
+            Event::Redirect { node } => line(format!(
+                "the name is below the DNAME at {}, which makes it another name",
+                show_name(node)
+            )),
             Event::NoSuchName => {
                 line("the zone has no such name, and no wildcard stands for it".into())
             }

@@ -8,7 +8,7 @@ use super::{Client, Engine, Outcome, Scratch, Transport};
 use crate::config::{Source, compile_zone};
 use crate::geo::Database;
 use crate::health::View;
-use crate::snapshot::{Generation, Ingredients, Snapshot};
+use crate::snapshot::{Generation, Identity, Ingredients, Live, Snapshot};
 use crate::wire::{Name, RecordType};
 
 const ZONE: &str = r#"
@@ -69,13 +69,18 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let big: Vec<String> = (0..60).map(|i| format!("{i:03} {}", "x".repeat(40))).collect();
-        let zone = compile(&ZONE.replace("@BIG@", &big.join("\", \"")));
+        Self::serving(&[&ZONE.replace("@BIG@", &big.join("\", \"")), OTHER])
+    }
+
+    /// A server of these zones, and of `refused.example` whose file was refused.
+    fn serving(zones: &[&str]) -> Self {
         let snapshot = Snapshot::compile(Ingredients {
-            zones: vec![zone, compile(OTHER)],
+            zones: zones.iter().map(|text| compile(text)).collect(),
             refused: &[Name::parse("refused.example.", &Name::root()).unwrap()],
             database: Arc::clone(&DATABASE),
             seed: 5,
             generation: Generation(1),
+            identity: Identity { server: Some("ns1".into()), version: Some("meridian".into()) },
             previous: None,
         })
         .unwrap();
@@ -97,7 +102,7 @@ impl Bench {
         query.extend(opt);
         let mut out = vec![0; 65_535];
         let client = Client { address: "127.0.0.1".parse().unwrap(), transport };
-        let engine = Engine { snapshot: &self.snapshot, view: &self.view };
+        let engine = Engine::new(&self.snapshot, &self.view);
         let outcome = engine.answer(&mut Scratch::new(3), &query, client, &mut out);
         (outcome, Message::from_vec(&out[..outcome.octets]).unwrap())
     }
@@ -214,16 +219,7 @@ fn referral_glue_that_does_not_fit_truncates() {
     for server in &servers {
         zone.push_str(&format!("{server} = {{ A = \"192.0.2.1\", AAAA = \"2001:db8::1\" }}\n"));
     }
-    let snapshot = Snapshot::compile(Ingredients {
-        zones: vec![compile(&zone)],
-        refused: &[],
-        database: Arc::clone(&DATABASE),
-        seed: 5,
-        generation: Generation(1),
-        previous: None,
-    })
-    .unwrap();
-    let bench = Bench { snapshot, view: View::new(0) };
+    let bench = Bench::serving(&[&zone]);
     let (outcome, answer) = bench.ask_as("x.sub.example.com.", RecordType::A, Transport::Udp, &[]);
     assert!(answer.metadata.truncation && outcome.is_truncated && outcome.octets <= 512);
     let (outcome, answer) =
@@ -276,4 +272,178 @@ fn what_is_refused() {
         assert_eq!(answer.queries.len(), 1);
         assert!(!answer.metadata.authoritative);
     }
+}
+
+const REDIRECTS: &str = r#"
+zone = "d.example"
+ttl = "1m"
+[names]
+"@"    = { SOA = "ns1 hostmaster", NS = "ns1" }
+ns1    = { A = "192.0.2.53" }
+old    = { DNAME = { ttl = "9s", data = "New" }, A = "192.0.2.1" }
+"a.new" = { A = "192.0.2.2" }
+"b.new" = { CNAME = "c.old" }
+"c.new" = { TXT = "c" }
+out    = { DNAME = "example.org." }
+round  = { DNAME = "about" }
+about  = { DNAME = "round" }
+grow   = { DNAME = "x.grow" }
+long   = { DNAME = "LONG" }
+"#;
+
+#[test]
+fn a_dname_makes_cnames_of_the_names_below_it() {
+    let bench = Bench::serving(&[REDIRECTS]);
+    let answer = bench.ask("A.old.d.example.", RecordType::A);
+    assert!(show(&answer.answers)[0].starts_with("old.d.example. 9 IN DNAME"));
+    assert_eq!(
+        show(&answer.answers[1..]),
+        ["A.old.d.example. 9 IN CNAME A.New.d.example.", "A.New.d.example. 60 IN A 192.0.2.2",]
+    );
+    assert!(answer.metadata.authoritative);
+    let itself = bench.ask("old.d.example.", RecordType::A);
+    assert_eq!(show(&itself.answers), ["old.d.example. 60 IN A 192.0.2.1"]);
+    let alias = bench.ask("x.y.old.d.example.", RecordType::CNAME);
+    assert_eq!(alias.answers.len(), 2, "a CNAME that was asked for is not followed");
+    let missing = bench.ask("x.old.d.example.", RecordType::A);
+    assert_eq!(missing.metadata.response_code, ResponseCode::NXDomain);
+    assert_eq!((missing.answers.len(), missing.authorities.len()), (2, 1));
+    let away = bench.ask("x.out.d.example.", RecordType::A);
+    assert_eq!(
+        (away.metadata.response_code, away.answers.len()),
+        (ResponseCode::NoError, 2),
+        "the chain leaves our zones"
+    );
+}
+
+#[test]
+fn a_dname_stands_in_an_answer_once() {
+    let bench = Bench::serving(&[REDIRECTS]);
+    let answer = bench.ask("b.old.d.example.", RecordType::TXT);
+    let types: Vec<String> =
+        answer.answers.iter().map(|record| record.record_type().to_string()).collect();
+    assert_eq!(types, ["DNAME", "CNAME", "CNAME", "CNAME", "TXT"]);
+    let loops = bench.ask("x.round.d.example.", RecordType::A);
+    assert_eq!(loops.answers.len(), 4, "two DNAMEs with the CNAME of each");
+    let grows = bench.ask("x.grow.d.example.", RecordType::A);
+    assert_eq!(grows.answers.len(), 1 + crate::limits::CNAME_CHAIN);
+}
+
+#[test]
+fn a_name_that_a_dname_makes_too_long_is_yxdomain() {
+    let label = "l".repeat(63);
+    let long = format!("{label}.{label}.{label}.example.");
+    let bench = Bench::serving(&[&REDIRECTS.replace("LONG", &long)]);
+    let fits = bench.ask(&format!("{}.long.d.example.", "x".repeat(52)), RecordType::A);
+    assert_eq!(fits.metadata.response_code, ResponseCode::NoError);
+    let answer = bench.ask(&format!("{}.long.d.example.", "x".repeat(54)), RecordType::A);
+    assert_eq!(answer.metadata.response_code, ResponseCode::YXDomain);
+    assert_eq!(answer.answers.len(), 1, "the DNAME that is to blame");
+}
+
+const HOSTS: &str = r#"
+zone = "h.example"
+ttl = "1m"
+[pool.web]
+addresses = ["192.0.2.7"]
+[names]
+"@"    = { SOA = "ns1 hostmaster", NS = ["ns1", "ns.sub", "ns.elsewhere.example."], MX = ["10 mail", "20 routed", "30 ns.sub", "40 a.wild"] }
+ns1    = { A = "192.0.2.53", AAAA = "2001:db8::53" }
+mail   = { A = "192.0.2.25" }
+routed = { pool = "web" }
+sub    = { NS = "ns.sub" }
+"ns.sub" = { A = "192.0.2.54" }
+"*.wild" = { A = "192.0.2.99" }
+"_sip._tcp" = { SRV = ["0 5 5060 mail", "0 5 5061 mail"] }
+svc    = { HTTPS = ["1 . alpn=h2", "2 mail"], A = "192.0.2.80" }
+alias  = { HTTPS = "0 svc" }
+gone   = { HTTPS = "0 .", A = "192.0.2.81" }
+"#;
+
+#[test]
+fn hosts_bring_their_addresses_along() {
+    let bench = Bench::serving(&[HOSTS]);
+    for (name, qtype, expected) in [
+        (
+            "h.example.",
+            RecordType::NS,
+            &[
+                "ns1.h.example. 60 IN A 192.0.2.53",
+                "ns1.h.example. 60 IN AAAA 2001:db8::53",
+                "ns.sub.h.example. 60 IN A 192.0.2.54",
+            ][..],
+        ),
+        (
+            "h.example.",
+            RecordType::MX,
+            &["mail.h.example. 60 IN A 192.0.2.25", "a.wild.h.example. 60 IN A 192.0.2.99"],
+        ),
+        ("_sip._tcp.h.example.", RecordType::SRV, &["mail.h.example. 60 IN A 192.0.2.25"]),
+        (
+            "svc.h.example.",
+            RecordType::HTTPS,
+            &["svc.h.example. 60 IN A 192.0.2.80", "mail.h.example. 60 IN A 192.0.2.25"],
+        ),
+        (
+            "alias.h.example.",
+            RecordType::HTTPS,
+            &[
+                "svc.h.example. 60 IN HTTPS 1 . alpn=h2",
+                "svc.h.example. 60 IN HTTPS 2 mail.h.example.",
+                "svc.h.example. 60 IN A 192.0.2.80",
+            ],
+        ),
+        ("gone.h.example.", RecordType::HTTPS, &[]),
+        ("mail.h.example.", RecordType::A, &[]),
+    ] {
+        let answer = bench.ask(name, qtype);
+        let found: Vec<String> = show(&answer.additionals)
+            .iter()
+            .map(|text| text.replace(" alpn=h2,", " alpn=h2").trim().to_owned())
+            .collect();
+        assert_eq!(found, expected, "{name} {qtype}");
+        assert!(!answer.metadata.truncation);
+    }
+}
+
+/// The options of an OPT record, by code.
+fn options(message: &Message) -> Vec<(u16, Vec<u8>)> {
+    let edns = message.edns.as_ref().expect("OPT");
+    edns.options()
+        .as_ref()
+        .iter()
+        .map(|(code, option)| (u16::from(*code), Vec::try_from(option).unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_server_says_who_it_is_to_those_who_ask() {
+    const OPT: &[u8] = &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 8, 0, 3, 0, 0, 0, 11, 0, 0];
+    let bench = Bench::new();
+    let ask = |transport| bench.ask_as("ns1.example.com.", RecordType::A, transport, OPT).1;
+    assert_eq!(options(&ask(Transport::Udp)), [(3, b"ns1".to_vec())], "RFC 7828 section 3.2.2");
+    assert_eq!(options(&ask(Transport::Stream)), [(3, b"ns1".to_vec()), (11, vec![0, 100])]);
+    const BARE: &[u8] = &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0];
+    let bare = bench.ask_as("ns1.example.com.", RecordType::A, Transport::Stream, BARE).1;
+    assert_eq!(options(&bare), []);
+}
+
+#[test]
+fn stale_zones_say_so() {
+    const OPT: &[u8] = &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0];
+    let Bench { snapshot, view } = Bench::new();
+    let live = Live { snapshot: Arc::new(snapshot), view: Arc::new(view), is_stale: true };
+    let query = [
+        &[0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1][..],
+        b"\x03ns1\x07example\x03com\x00\x00\x01\x00\x01",
+        OPT,
+    ]
+    .concat();
+    let client = Client { address: "127.0.0.1".parse().unwrap(), transport: Transport::Udp };
+    let mut out = [0; 512];
+    let outcome = Engine::from(&live).answer(&mut Scratch::new(1), &query, client, &mut out);
+    let message = Message::from_vec(&out[..outcome.octets]).unwrap();
+    assert_eq!(message.answers.len(), 1);
+    let options = options(&message);
+    assert!(options[0].0 == 15 && options[0].1.starts_with(&[0, 3]), "{options:?}");
 }

@@ -11,13 +11,14 @@ use crate::query::{Outcome, Transport};
 use crate::wire::{Rcode, RecordType};
 
 /// The response codes that are told apart; the last is for any other.
-pub const RCODES: [Rcode; 7] = [
+pub const RCODES: [Rcode; 8] = [
     Rcode::NOERROR,
     Rcode::FORMERR,
     Rcode::SERVFAIL,
     Rcode::NXDOMAIN,
     Rcode::NOTIMP,
     Rcode::REFUSED,
+    Rcode::YXDOMAIN,
     Rcode::BADVERS,
 ];
 

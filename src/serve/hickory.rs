@@ -78,7 +78,7 @@ impl Adapter {
             _ => (Transport::Stream, &self.stream),
         };
         let live = self.published.load();
-        let engine = Engine { snapshot: &live.snapshot, view: &live.view };
+        let engine = Engine::from(&*live);
         let mut scratch = Scratch::new(self.seed.fetch_add(1, Ordering::Relaxed));
         let client = Client { address: request.src().ip().to_canonical(), transport };
         let room =

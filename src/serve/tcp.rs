@@ -218,7 +218,7 @@ fn answer_one(
     output: &mut Vec<u8>,
 ) -> bool {
     let live = streams.published.load();
-    let engine = Engine { snapshot: &live.snapshot, view: &live.view };
+    let engine = Engine::from(&*live);
     let client = Client { address: client, transport: Transport::Stream };
     ROOM.with_borrow_mut(|room| {
         let outcome = engine.answer(scratch, message, client, room);

@@ -12,7 +12,7 @@ use socket2::Socket;
 
 use super::counters::Tally;
 use crate::query::{Client, Engine, Scratch, Transport};
-use crate::snapshot::{Live, Reader};
+use crate::snapshot::Reader;
 use crate::sys::{Batch, Datagram};
 
 /// All that a worker needs.
@@ -52,8 +52,7 @@ impl Worker {
     }
 
     fn answer(&mut self, batch: &mut Batch, scratch: &mut Scratch) {
-        let Live { snapshot, view } = self.reader.load();
-        let engine = Engine { snapshot, view };
+        let engine = Engine::from(self.reader.load());
         let mut answered = 0usize;
         let unseen = batch.answer_each(|Datagram { query, client, answer }| {
             let client = Client { address: client.ip().to_canonical(), transport: Transport::Udp };

@@ -25,9 +25,11 @@ use crate::policy::{BoundRouting, Endpoint, Pool, PoolId, Route, Routing, Target
 use crate::wire::{Name, RecordType, Ttl};
 use crate::zone::{Catalog, CatalogBuilder, CatalogFull, Owner, RouteId, ZoneId};
 
+mod identity;
 mod onward;
 mod publish;
 
+pub use identity::Identity;
 pub use publish::{Live, Published, Reader};
 
 /// Which snapshot: counts up by one with each that is published.
@@ -112,6 +114,7 @@ pub struct Snapshot {
     pub database: Arc<Database>,
     /// What to probe. A target's place is its [`TargetId`], and its entry in the view.
     pub targets: Arc<[ProbeTarget]>,
+    pub identity: Identity,
     routes: Vec<BoundRoute>,
     /// The owner of each route.
     routed_names: Vec<Name>,
@@ -130,6 +133,8 @@ pub struct Ingredients<'a> {
     /// Keys the name table; from the operating system's generator.
     pub seed: u64,
     pub generation: Generation,
+    /// What the server tells of itself.
+    pub identity: Identity,
     /// The generation before, whose prefix maps can be taken over if the database is the same.
     pub previous: Option<&'a Snapshot>,
 }
@@ -137,7 +142,8 @@ pub struct Ingredients<'a> {
 impl Snapshot {
     /// Makes a snapshot. Fails only if the zones are larger than a catalog can be.
     pub fn compile(ingredients: Ingredients<'_>) -> Result<Self, CatalogFull> {
-        let Ingredients { zones, refused, database, seed, generation, previous } = ingredients;
+        let Ingredients { zones, refused, database, seed, generation, identity, previous } =
+            ingredients;
         let apexes = zones.iter().map(|zone| &zone.apex).chain(refused);
         let mut catalog = CatalogBuilder::new(seed, apexes);
         let mut binder = Binder::new(&database, previous);
@@ -177,6 +183,7 @@ impl Snapshot {
             catalog,
             database,
             targets: targets.list.into(),
+            identity,
             routes,
             routed_names,
             routings,
@@ -353,6 +360,7 @@ mod tests {
             database: Arc::new(Database::built_in().unwrap()),
             seed: 1,
             generation: Generation(1),
+            identity: Identity::default(),
             previous: None,
         })
         .unwrap();

@@ -44,19 +44,27 @@ fn next_of(
     endpoints.filter_map(|endpoint| follow(&endpoint.rdata, catalog)).collect()
 }
 
-/// The first route on the chain of CNAMEs that begins at a name.
+/// The first route on the chain of CNAMEs and DNAMEs that begins at a name.
 fn follow(name: &[u8], catalog: &Catalog) -> Option<RouteId> {
     let mut name: Name = Name::from_wire(name).ok()?.0.to_folded();
     for _ in 0..CNAME_CHAIN {
-        let node = match catalog.find(name.as_wire(), RecordType::A) {
-            Found::Exact(node) | Found::Wildcard(node) => node,
+        let next = match catalog.find(name.as_wire(), RecordType::A) {
+            Found::Exact(node) | Found::Wildcard(node) => {
+                if let Some(route) = node.route() {
+                    return Some(route);
+                }
+                let target = node.rrset(RecordType::CNAME)?.rdata().next()?;
+                Name::from_wire(target).ok()?.0
+            }
+            Found::Redirect(node) => {
+                let target = node.rrset(RecordType::DNAME)?.rdata().next()?;
+                let kept = name.as_wire().len().checked_sub(node.name().len())?;
+                let whole = [name.as_wire().get(..kept)?, target].concat();
+                Name::from_wire(&whole).ok()?.0
+            }
             Found::NotOurs | Found::Delegation(_) | Found::NoSuchName(_) => return None,
         };
-        if let Some(route) = node.route() {
-            return Some(route);
-        }
-        let target = node.rrset(RecordType::CNAME)?.rdata().next()?;
-        name = Name::from_wire(target).ok()?.0.to_folded();
+        name = next.to_folded();
     }
     None
 }

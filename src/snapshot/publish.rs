@@ -13,6 +13,8 @@ use crate::health::View;
 pub struct Live {
     pub snapshot: Arc<Snapshot>,
     pub view: Arc<View>,
+    /// The zone files changed since, and what they say was refused.
+    pub is_stale: bool,
 }
 
 /// Swapped whole; read without a lock.

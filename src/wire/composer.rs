@@ -4,9 +4,12 @@
 //! record is set aside before anything else is written, so that it always fits; compression pointers lead backwards only,
 //! and the search for them is bounded by [`COMPRESSION_TARGETS`].
 
+use super::options::{
+    OPTION_CLIENT_SUBNET, OPTION_EXTENDED_ERROR, OPTION_NSID, OPTION_TCP_KEEPALIVE,
+};
 use super::records::{QUESTION_POINTER, RECORD_PREFIX, Records, compressible_names};
 use super::subnet::ClientSubnet;
-use super::types::{ExtendedError, Rcode, RecordType, Ttl};
+use super::types::{Class, ExtendedError, Rcode, RecordType, Ttl};
 use crate::limits::{COMPRESSION_TARGETS, HEADER_OCTETS, NAME_LABELS};
 
 /// The records did not fit.
@@ -43,11 +46,20 @@ pub struct OptRecord<'a> {
     pub subnet: Option<(ClientSubnet, u8)>,
     /// Why the answer is not what was hoped for (RFC 8914), with a text for people.
     pub error: Option<(ExtendedError, &'a str)>,
+    /// Which server this is (RFC 5001), for a client that asked.
+    pub server: Option<&'a [u8]>,
+    /// How long an idle connection may stay, in tenths of a second (RFC 7828 §3.1), for a client that asked.
+    pub keepalive: Option<u16>,
+}
+
+impl OptRecord<'_> {
+    /// An OPT record without options.
+    pub fn bare(payload: u16, wants_dnssec: bool) -> Self {
+        Self { payload, wants_dnssec, subnet: None, error: None, server: None, keepalive: None }
+    }
 }
 
 const OPT_PREFIX: usize = 11;
-const OPTION_CLIENT_SUBNET: u16 = 8;
-const OPTION_EXTENDED_ERROR: u16 = 15;
 const FLAG_TRUNCATED: u16 = 0x0200;
 /// Pointers have 14 bits (RFC 1035 §4.1.4).
 const POINTER_LIMIT: usize = 0x4000;
@@ -57,7 +69,9 @@ impl OptRecord<'_> {
     fn octets(&self) -> usize {
         let subnet = self.subnet.map_or(0, |(subnet, _)| subnet.octets().len().saturating_add(8));
         let error = self.error.map_or(0, |(_, text)| text.len().saturating_add(6));
-        OPT_PREFIX.saturating_add(subnet).saturating_add(error)
+        let server = self.server.map_or(0, |name| name.len().saturating_add(4));
+        let keepalive = self.keepalive.map_or(0, |_| 6);
+        [subnet, error, server, keepalive].into_iter().fold(OPT_PREFIX, usize::saturating_add)
     }
 }
 
@@ -77,6 +91,8 @@ pub struct Composer<'a> {
     /// question's are entered when the first name is compressed.
     targets: [(u16, u8); COMPRESSION_TARGETS],
     target_count: usize,
+    /// Where the RDATA of the latest record with compressible names begins.
+    latest_names: usize,
 }
 
 /// A state to return to when an RRset turns out not to fit.
@@ -113,7 +129,14 @@ impl<'a> Composer<'a> {
             question_name: question.len().saturating_sub(4),
             targets: [(0, 0); COMPRESSION_TARGETS],
             target_count: 0,
+            latest_names: 0,
         })
+    }
+
+    /// The name of the question as it was asked, case and all.
+    pub fn question_name(&self) -> &[u8] {
+        let end = HEADER_OCTETS.saturating_add(self.question_name);
+        self.buffer.get(HEADER_OCTETS..end).unwrap_or_default()
     }
 
     /// Where the message stands now.
@@ -179,6 +202,12 @@ impl<'a> Composer<'a> {
         self.count(section, records.count)
     }
 
+    /// The target of the CNAME that was just written, as the owner of what follows. Nothing if a pointer can't reach it, which
+    /// the longest chain of the longest names does not come near.
+    pub fn latest_target(&self) -> Option<Owner<'static>> {
+        self.owner_written_at(self.latest_names).map(Owner::At)
+    }
+
     /// Where the name is that was written as an owner at `start`: there, or where the pointer leads that it came down to.
     fn owner_written_at(&self, start: usize) -> Option<u16> {
         let first = self.written().get(start..)?.first_chunk::<2>().copied();
@@ -189,7 +218,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// Writes one record, or nothing if it does not fit.
+    /// Writes one record of the Internet class, or nothing if it does not fit.
     pub fn push_record(
         &mut self,
         section: Section,
@@ -198,11 +227,23 @@ impl<'a> Composer<'a> {
         ttl: Ttl,
         rdata: &[u8],
     ) -> Result<(), Full> {
+        self.push_record_of_class(Class::IN, section, owner, (rtype, ttl), rdata)
+    }
+
+    /// Writes one record of any class, or nothing if it does not fit.
+    pub fn push_record_of_class(
+        &mut self,
+        class: Class,
+        section: Section,
+        owner: Owner<'_>,
+        (rtype, ttl): (RecordType, Ttl),
+        rdata: &[u8],
+    ) -> Result<(), Full> {
         let length = u16::try_from(rdata.len()).map_err(|_| Full)?;
         let mut fixed = [0u8; 10];
         let parts = [
             &rtype.0.to_be_bytes()[..],
-            &[0, 1],
+            &class.0.to_be_bytes(),
             &ttl.as_seconds().to_be_bytes(),
             &length.to_be_bytes(),
         ];
@@ -296,6 +337,7 @@ impl<'a> Composer<'a> {
             return self.put(rdata);
         };
         let start = self.length;
+        self.latest_names = start;
         let (fixed, mut rest) = rdata.split_at_checked(before).ok_or(Full)?;
         self.put(fixed)?;
         for _ in 0..names {
@@ -408,25 +450,29 @@ impl<'a> Composer<'a> {
         self.put(&flags.to_be_bytes())?;
         self.put(&options.to_be_bytes())?;
         if let Some((subnet, scope)) = opt.subnet {
-            self.put_subnet(&subnet, scope)?;
+            let family = subnet.family().to_be_bytes();
+            let prefix = [subnet.source(), scope];
+            self.put_option(OPTION_CLIENT_SUBNET, &[&family, &prefix, subnet.octets()])?;
         }
         if let Some((code, text)) = opt.error {
-            let length = u16::try_from(text.len().saturating_add(2)).map_err(|_| Full)?;
-            self.put(&OPTION_EXTENDED_ERROR.to_be_bytes())?;
-            self.put(&length.to_be_bytes())?;
-            self.put(&code.0.to_be_bytes())?;
-            self.put(text.as_bytes())?;
+            let code = code.0.to_be_bytes();
+            self.put_option(OPTION_EXTENDED_ERROR, &[&code, text.as_bytes()])?;
         }
-        Ok(())
+        if let Some(name) = opt.server {
+            self.put_option(OPTION_NSID, &[name])?;
+        }
+        match opt.keepalive {
+            Some(tenths) => self.put_option(OPTION_TCP_KEEPALIVE, &[&tenths.to_be_bytes()]),
+            None => Ok(()),
+        }
     }
 
-    fn put_subnet(&mut self, subnet: &ClientSubnet, scope: u8) -> Result<(), Full> {
-        let length = u16::try_from(subnet.octets().len().saturating_add(4)).map_err(|_| Full)?;
-        self.put(&OPTION_CLIENT_SUBNET.to_be_bytes())?;
+    fn put_option(&mut self, code: u16, parts: &[&[u8]]) -> Result<(), Full> {
+        let octets = parts.iter().fold(0usize, |sum, part| sum.saturating_add(part.len()));
+        let length = u16::try_from(octets).map_err(|_| Full)?;
+        self.put(&code.to_be_bytes())?;
         self.put(&length.to_be_bytes())?;
-        self.put(&subnet.family().to_be_bytes())?;
-        self.put(&[subnet.source(), scope])?;
-        self.put(subnet.octets())
+        parts.iter().try_for_each(|part| self.put(part))
     }
 }
 
@@ -523,6 +569,8 @@ mod tests {
             wants_dnssec: true,
             subnet: Some((subnet, 20)),
             error: Some((ExtendedError::OTHER, "why")),
+            server: Some(b"ns1"),
+            keepalive: Some(100),
         };
         let mut buffer = [0u8; 512];
         let rdata: Vec<Box<[u8]>> = (0..40u8).map(|i| vec![10, 0, 0, i].into()).collect();
@@ -533,9 +581,11 @@ mod tests {
         let length = composer.finish([0, 0], 0x8000, Rcode::BADVERS, Some(&opt));
         let tail = &buffer[HEADER_OCTETS + QUESTION.len()..length];
         let expected = [
-            &[0, 0, 41, 4, 208, 1, 0, 0x80, 0, 0, 20][..],
+            &[0, 0, 41, 4, 208, 1, 0, 0x80, 0, 0, 33][..],
             &[0, 8, 0, 7, 0, 1, 24, 20, 192, 0, 2],
             &[0, 15, 0, 5, 0, 0, b'w', b'h', b'y'],
+            &[0, 3, 0, 3, b'n', b's', b'1'],
+            &[0, 11, 0, 2, 0, 100],
         ]
         .concat();
         assert_eq!(tail, expected);

@@ -14,6 +14,7 @@
 
 mod composer;
 mod name;
+mod options;
 mod reader;
 mod records;
 mod request;
@@ -23,7 +24,7 @@ mod types;
 pub use composer::{Composer, Full, Mark, OptRecord, Owner, Section};
 pub use name::{Name, NameError, ends_in};
 pub use reader::{Malformed, Reader};
-pub use records::Records;
+pub use records::{Records, host_of};
 pub use request::{Edns, Rejection, Request};
 pub use subnet::ClientSubnet;
 pub use types::{Class, ExtendedError, Opcode, Rcode, RecordType, Ttl, UnknownRecordType};

@@ -4,6 +4,7 @@
 //! owner in nearly every answer; the composer writes another owner where it must. Names in RDATA stay uncompressed here:
 //! what they may share with a message is only known then.
 
+use super::reader::Reader;
 use super::types::{RecordType, Ttl};
 
 /// The owner of most records of an answer: a pointer to the question, which follows the header.
@@ -88,4 +89,20 @@ pub(super) fn compressible_names(rtype: RecordType) -> Option<(usize, usize)> {
         RecordType(14) => Some((0, 2)),
         _ => None,
     }
+}
+
+/// The host that a record sends its reader to, uncompressed, for the types whose answers bring its addresses along: NS and MX
+/// (RFC 1035 §3.3), AFSDB (RFC 1183 §1), KX (RFC 2230 §4), SRV (RFC 2782), SVCB and HTTPS (RFC 9460 §4.1).
+pub fn host_of(rtype: RecordType, rdata: &[u8]) -> Option<&[u8]> {
+    let start = match rtype {
+        RecordType::NS => 0,
+        RecordType::MX
+        | RecordType::AFSDB
+        | RecordType::KX
+        | RecordType::SVCB
+        | RecordType::HTTPS => 2,
+        RecordType::SRV => 6,
+        _ => return None,
+    };
+    Reader::new(rdata.get(start..)?).question_name().ok()
 }

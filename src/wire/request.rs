@@ -3,6 +3,7 @@
 //! [`Request::parse`] decides in the order of RFC 1035 §4.1 and stops at the first thing that is wrong. What it could read
 //! before that is kept in [`Request`], because even an error answer echoes the question where there was one.
 
+use super::options::{OPTION_CLIENT_SUBNET, OPTION_NSID, OPTION_TCP_KEEPALIVE};
 use super::reader::{Malformed, Reader};
 use super::subnet::ClientSubnet;
 use super::types::{Class, Opcode, Rcode, RecordType};
@@ -17,6 +18,10 @@ pub struct Edns {
     /// The DO bit (RFC 3225), which goes back as it came.
     pub wants_dnssec: bool,
     pub subnet: Option<ClientSubnet>,
+    /// The client asks which server this is (RFC 5001 §2.1).
+    pub wants_server: bool,
+    /// The client would keep its connection, and asks for how long it may (RFC 7828 §3.2.1).
+    pub wants_keepalive: bool,
 }
 
 /// One query, checked.
@@ -51,8 +56,6 @@ impl From<Malformed> for Rejection {
 const FLAG_RESPONSE: u16 = 0x8000;
 /// RD and CD go back as they came (RFC 1035 §4.1.1, RFC 4035 §3.1.6).
 const FLAGS_ECHOED: u16 = 0x7910;
-
-const OPTION_CLIENT_SUBNET: u16 = 8;
 
 impl Request {
     /// A request with nothing in it, to be filled by [`Request::parse`]. Workers make theirs once.
@@ -157,12 +160,18 @@ impl Request {
             if self.edns.is_some() || !is_root {
                 return Err(Malformed);
             }
-            self.edns =
-                Some(Edns { payload, version, wants_dnssec: high & 0x80 != 0, subnet: None });
+            let edns = Edns {
+                payload,
+                version,
+                wants_dnssec: high & 0x80 != 0,
+                subnet: None,
+                wants_server: false,
+                wants_keepalive: false,
+            };
+            self.edns = Some(edns);
             // The options of a version we don't know are not ours to read.
             if version == 0 {
-                let subnet = read_options(data)?;
-                self.edns = Some(Edns { payload, version, wants_dnssec: high & 0x80 != 0, subnet });
+                self.edns = Some(read_options(edns, data)?);
             }
         }
         Ok(())
@@ -214,10 +223,9 @@ fn skip_record(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// Walks the options. All but the client subnet are left alone: an unknown option is ignored (RFC 6891 §6.1.2).
-fn read_options(data: &[u8]) -> Result<Option<ClientSubnet>, Malformed> {
+/// Walks the options. One that means nothing to us is ignored (RFC 6891 §6.1.2).
+fn read_options(mut edns: Edns, data: &[u8]) -> Result<Edns, Malformed> {
     let mut reader = Reader::new(data);
-    let mut subnet = None;
     let mut options = 0usize;
     while !reader.is_at_end() {
         options = options.saturating_add(1);
@@ -227,15 +235,16 @@ fn read_options(data: &[u8]) -> Result<Option<ClientSubnet>, Malformed> {
         let code = reader.u16()?;
         let length = reader.u16()?;
         let option = reader.take(usize::from(length))?;
-        if code == OPTION_CLIENT_SUBNET {
+        match code {
             // Two prefixes would be two clients: nobody could say whose answer this is.
-            if subnet.is_some() {
-                return Err(Malformed);
-            }
-            subnet = Some(ClientSubnet::parse(option)?);
+            OPTION_CLIENT_SUBNET if edns.subnet.is_some() => return Err(Malformed),
+            OPTION_CLIENT_SUBNET => edns.subnet = Some(ClientSubnet::parse(option)?),
+            OPTION_NSID => edns.wants_server = true,
+            OPTION_TCP_KEEPALIVE => edns.wants_keepalive = true,
+            _ => {}
         }
     }
-    Ok(subnet)
+    Ok(edns)
 }
 
 #[cfg(test)]

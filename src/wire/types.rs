@@ -172,6 +172,8 @@ pub struct Class(pub u16);
 
 impl Class {
     pub const IN: Self = Self(1);
+    /// CHAOS, in which servers say who they are (RFC 4892).
+    pub const CH: Self = Self(3);
 }
 
 /// A kind of query (RFC 6895 §2.2).
@@ -193,6 +195,8 @@ impl Rcode {
     pub const NXDOMAIN: Self = Self(3);
     pub const NOTIMP: Self = Self(4);
     pub const REFUSED: Self = Self(5);
+    /// A name would have become too long (RFC 6672 §2.2).
+    pub const YXDOMAIN: Self = Self(6);
     pub const BADVERS: Self = Self(16);
 
     /// The mnemonic of the codes that this server sends.
@@ -204,6 +208,7 @@ impl Rcode {
             Self::NXDOMAIN => "NXDOMAIN",
             Self::NOTIMP => "NOTIMP",
             Self::REFUSED => "REFUSED",
+            Self::YXDOMAIN => "YXDOMAIN",
             Self::BADVERS => "BADVERS",
             _ => "OTHER",
         }
@@ -215,6 +220,8 @@ impl Rcode {
 pub struct Ttl(u32);
 
 impl Ttl {
+    /// Not to be cached.
+    pub const ZERO: Self = Self(0);
     /// Largest value: 2^31 − 1 seconds, 68 years.
     pub const MAX: Self = Self(0x7fff_ffff);
 
@@ -248,7 +255,10 @@ pub struct ExtendedError(pub u16);
 
 impl ExtendedError {
     pub const OTHER: Self = Self(0);
+    pub const STALE_ANSWER: Self = Self(3);
+    pub const PROHIBITED: Self = Self(18);
     pub const NOT_AUTHORITATIVE: Self = Self(20);
+    pub const NOT_SUPPORTED: Self = Self(21);
     pub const INVALID_DATA: Self = Self(24);
 }
 

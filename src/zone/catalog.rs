@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::data::{Owner, RRset};
 use super::table::{
-    APEX, CUT, HAS_WILDCARD, Node, OCCLUDED, PARENT_SIDE, RouteId, Table, TableBuilder, TableFull,
+    APEX, CUT, HAS_WILDCARD, Node, OCCLUDED, PARENT_SIDE, REDIRECT, RouteId, Table, TableBuilder,
+    TableFull,
 };
 use crate::limits::{NAME_LABELS, NAME_OCTETS};
 use crate::wire::{Name, RecordType, Records, Ttl};
@@ -53,6 +54,8 @@ pub enum Found<'a> {
     Wildcard(Node<'a>),
     /// The name belongs to a zone that was delegated away at this cut.
     Delegation(Node<'a>),
+    /// The name is below this DNAME, and so stands for another name (RFC 6672 §3.2).
+    Redirect(Node<'a>),
     /// The zone is ours and the name is not in it.
     NoSuchName(ZoneId),
 }
@@ -62,7 +65,10 @@ impl Found<'_> {
     pub fn zone(&self) -> Option<ZoneId> {
         match self {
             Self::NotOurs => None,
-            Self::Exact(node) | Self::Wildcard(node) | Self::Delegation(node) => Some(node.zone()),
+            Self::Exact(node)
+            | Self::Wildcard(node)
+            | Self::Delegation(node)
+            | Self::Redirect(node) => Some(node.zone()),
             Self::NoSuchName(zone) => Some(*zone),
         }
     }
@@ -96,6 +102,11 @@ impl Catalog {
     /// Octets of memory for all names and records.
     pub fn memory_octets(&self) -> usize {
         self.table.memory_octets()
+    }
+
+    /// A number for a name in lower case. Two names share one with a chance of one in 2^64 that nobody outside can raise.
+    pub fn fingerprint(&self, name: &[u8]) -> u64 {
+        self.table.hash(name)
     }
 
     /// The node of exactly this name, in lower case, wherever it stands: also below a cut, where glue lives.
@@ -143,6 +154,7 @@ impl Catalog {
                 None => {}
                 Some(node) if node.has(OCCLUDED) => {}
                 Some(node) if node.has(CUT) => return Found::Delegation(node),
+                Some(node) if node.has(REDIRECT) => return Found::Redirect(node),
                 Some(node) if node.has(HAS_WILDCARD) => return self.find_wildcard(node),
                 Some(node) => return Found::NoSuchName(node.zone()),
             }
@@ -311,6 +323,7 @@ impl CatalogBuilder {
     }
 
     /// Enters owners in canonical order, so that a cut comes before what it occludes, with the empty non-terminals between.
+    /// Names below a DNAME are not entered: they don't exist (RFC 6672 §2.4).
     fn add_nodes(
         &mut self,
         zone: ZoneId,
@@ -322,21 +335,29 @@ impl CatalogBuilder {
         for name in between {
             all.entry(name.to_folded()).or_insert(false);
         }
-        let mut cut: Option<&Name> = None;
+        let (mut cut, mut redirect): (Option<&Name>, Option<&Name>) = (None, None);
         for (name, has_wildcard) in &all {
+            if redirect.is_some_and(|redirect| name.is_at_or_below(redirect)) {
+                continue;
+            }
             let owner = owners.get(name);
             let rrsets = owner.map_or(&[][..], |owner| owner.rrsets);
+            let has = |rtype| rrsets.iter().any(|set: &RRset| set.rtype == rtype);
             let is_occluded = cut.is_some_and(|cut| name.is_at_or_below(cut));
-            let has_ns = rrsets.iter().any(|set| set.rtype == RecordType::NS);
-            let is_cut = has_ns && name != apex && !name.is_wildcard();
+            let is_cut = has(RecordType::NS) && name != apex && !name.is_wildcard();
             if is_cut && !is_occluded {
                 cut = Some(name);
+            }
+            let is_redirect = has(RecordType::DNAME) && !is_cut && !is_occluded;
+            if is_redirect {
+                redirect = Some(name);
             }
             let flags = [
                 (name == apex, APEX),
                 (is_cut, CUT),
                 (is_occluded, OCCLUDED),
                 (*has_wildcard, HAS_WILDCARD),
+                (is_redirect, REDIRECT),
             ];
             let flags =
                 flags.iter().filter(|(is_set, _)| *is_set).fold(0, |sum, (_, flag)| sum | flag);
@@ -457,6 +478,7 @@ mod tests {
             Found::Exact(node) => format!("exact {}", show(node)),
             Found::Wildcard(node) => format!("wildcard {}", show(node)),
             Found::Delegation(node) => format!("delegation {}", show(node)),
+            Found::Redirect(node) => format!("redirect {}", show(node)),
             Found::NoSuchName(zone) => format!("no such name in {}", zone.0),
         }
     }
@@ -473,6 +495,9 @@ mod tests {
             ("ns.cut.example.", &[A]),
             ("deep.ns.cut.example.", &[RecordType::NS]),
             ("lost.child.example.", &[A]),
+            ("d.example.", &[RecordType::DNAME, A]),
+            ("hidden.d.example.", &[A]),
+            ("deep.hidden.d.example.", &[RecordType::NS]),
         ]);
         for (question, expected) in [
             ("example.", "exact example."),
@@ -493,6 +518,10 @@ mod tests {
             ("child.example.", "exact child.example."),
             ("lost.child.example.", "no such name in 1"),
             ("x.broken.example.", "no such name in 2"),
+            ("d.example.", "exact d.example."),
+            ("x.d.example.", "redirect d.example."),
+            ("hidden.d.example.", "redirect d.example."),
+            ("y.deep.hidden.d.example.", "redirect d.example."),
             ("org.", "not ours"),
             (".", "not ours"),
         ] {

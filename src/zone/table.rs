@@ -24,6 +24,8 @@ pub(super) const CUT: u8 = 2;
 pub(super) const OCCLUDED: u8 = 4;
 /// A wildcard stands directly below: this is a possible closest encloser that synthesises (RFC 4592 §2.1).
 pub(super) const HAS_WILDCARD: u8 = 8;
+/// A DNAME stands here: every name below it is another name (RFC 6672 §2.2).
+pub(super) const REDIRECT: u8 = 16;
 
 /// Stands before the name in the key of a node that holds what a zone says of a zone nested in it. No name begins so.
 pub(super) const PARENT_SIDE: u8 = 0xff;
@@ -131,6 +133,11 @@ impl Table {
             // Some slot is always free, so that this ends.
             at = at.wrapping_add(1) & self.mask;
         }
+    }
+
+    /// A keyed hash of a name in lower case.
+    pub(super) fn hash(&self, name: &[u8]) -> u64 {
+        hash(self.seed, name)
     }
 
     /// Octets of memory that the table and its nodes take.

@@ -16,7 +16,7 @@ use meridian::config::{Source, compile_zone};
 use meridian::geo::Database;
 use meridian::health::{Status, TargetId, View};
 use meridian::query::{Client, Engine, Outcome, Scratch, Transport};
-use meridian::snapshot::{Generation, Ingredients, Snapshot};
+use meridian::snapshot::{Generation, Identity, Ingredients, Snapshot};
 use mmdb_writer::{Ipv4Aliasing, Value, Writer};
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestRng, TestRunner};
 
@@ -144,6 +144,7 @@ impl Zone {
             database: Arc::new(database),
             seed: SEED,
             generation: Generation(1),
+            identity: Identity::default(),
             previous: None,
         });
         let snapshot = snapshot.unwrap();
@@ -227,7 +228,7 @@ impl World {
         question: &Question,
         scratch: &mut Scratch,
     ) -> (Vec<u8>, Outcome) {
-        let engine = Engine { snapshot: &self.snapshot, view: &self.view };
+        let engine = Engine::new(&self.snapshot, &self.view);
         let client = Client { address: question.resolver, transport: question.transport };
         let room = if question.transport == Transport::Udp { 1232 } else { 65_535 };
         let mut out = vec![0u8; room];

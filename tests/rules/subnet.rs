@@ -60,7 +60,7 @@ pub fn explained(world: &World, subnet: Option<(&str, u8)>, resolver: &str) -> E
         resolver: resolver.parse().unwrap(),
         seed: SEED,
     };
-    explain(&Engine { snapshot: &world.snapshot, view: &world.view }, &inquiry).unwrap()
+    explain(&Engine::new(&world.snapshot, &world.view), &inquiry).unwrap()
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn rule_78_family_0_with_source_0_is_fine() {
     let world = zone().world();
     let question = question("www").through(&resolver_in("US")).raw_subnet(&[0, 0, 0, 0]);
     // hickory-proto cannot read family 0, so that this one answer is read by hand.
-    let engine = Engine { snapshot: &world.snapshot, view: &world.view };
+    let engine = Engine::new(&world.snapshot, &world.view);
     let client = meridian::query::Client {
         address: question.resolver,
         transport: meridian::query::Transport::Udp,
