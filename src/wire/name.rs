@@ -296,8 +296,11 @@ impl Eq for Name {}
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for octet in &self.octets {
-            state.write_u8(octet.to_ascii_lowercase());
+        let mut folded = [0; NAME_OCTETS];
+        if let Some(folded) = folded.get_mut(..self.octets.len()) {
+            folded.copy_from_slice(&self.octets);
+            folded.make_ascii_lowercase();
+            state.write(folded);
         }
     }
 }

@@ -4,15 +4,15 @@
 //! ancestor that exists (every ancestor up to the apex does, since empty non-terminals are entered), else another zone, else
 //! nothing of ours. Zones may be nested: the deeper one owns its names.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::data::{Owner, RRset};
 use super::table::{
-    APEX, CUT, HAS_WILDCARD, Node, OCCLUDED, PARENT_SIDE, REDIRECT, RouteId, Table, TableBuilder,
-    TableFull,
+    APEX, CUT, Entry, HAS_WILDCARD, Node, OCCLUDED, PARENT_SIDE, REDIRECT, RouteId, Table,
+    TableBuilder, TableFull,
 };
 use crate::limits::{NAME_LABELS, NAME_OCTETS};
-use crate::wire::{Name, RecordType, Records, Ttl};
+use crate::wire::{Name, RecordType, Records, Ttl, ends_in};
 
 /// A zone, by its place in [`Catalog::zones`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -253,21 +253,27 @@ impl CatalogBuilder {
     /// Adds a zone that can be answered from. It has an SOA at its apex, and all its owners are at or below it.
     pub fn add_zone<'a>(
         &mut self,
-        apex: &Name,
+        apex: &'a Name,
         owners: impl IntoIterator<Item = Owner<'a>>,
     ) -> Result<(), CatalogFull> {
         let zone = self.next_zone()?;
         let nested = self.nested.remove(&zone).unwrap_or_default();
-        let (owners, others): (Vec<Owner<'a>>, Vec<Owner<'a>>) =
-            owners.into_iter().partition(|owner| self.owning_zone(owner.name) == Some(zone));
-        let owners: BTreeMap<Name, Owner<'a>> =
-            owners.into_iter().map(|owner| (owner.name.to_folded(), owner)).collect();
-        self.add_parent_sides(zone, &nested.apexes, &others)?;
-        let soa = owners
-            .get(apex)
-            .and_then(|owner| owner.rrsets.iter().find(|set| set.rtype == RecordType::SOA));
+        let mut owners: Vec<Owner<'_>> = owners.into_iter().collect();
+        if !nested.apexes.is_empty() {
+            let (ours, others): (Vec<Owner<'_>>, Vec<Owner<'_>>) =
+                owners.into_iter().partition(|owner| self.owning_zone(owner.name) == Some(zone));
+            self.add_parent_sides(zone, &nested.apexes, &others)?;
+            owners = ours;
+        }
+        let soa = owners.iter().filter(|owner| owner.name == apex).flat_map(|owner| owner.rrsets);
+        let soa = soa.into_iter().find(|rrset| rrset.rtype == RecordType::SOA);
         let negative_soa = soa.map(encode_negative_soa).unwrap_or_default().into();
-        self.add_nodes(zone, apex, &owners, &nested.between)?;
+        // These exist even without records. What stands in front of them in the list, under the same name, is kept.
+        let empty = |name| Owner { name, rrsets: &[], route: None };
+        owners.extend(nested.between.iter().chain([apex]).map(empty));
+        // Canonical order: every name comes after its ancestors. Most sources have it already.
+        owners.sort_by(|one, other| one.name.cmp(other.name));
+        Walk::new(self, zone, apex).enter_all(&owners)?;
         self.zones.push(ServedZone { apex: apex.clone(), state: ZoneState::Served, negative_soa });
         Ok(())
     }
@@ -275,7 +281,7 @@ impl CatalogBuilder {
     /// Adds a zone whose file was refused.
     pub fn add_refused(&mut self, apex: &Name) -> Result<(), CatalogFull> {
         let zone = self.next_zone()?;
-        self.add_node(&apex.to_folded(), APEX, zone, None, &[])?;
+        self.add_node(apex.as_wire(), APEX, zone, None, &[])?;
         self.zones.push(ServedZone {
             apex: apex.clone(),
             state: ZoneState::Refused,
@@ -322,61 +328,17 @@ impl CatalogBuilder {
         Ok(())
     }
 
-    /// Enters owners in canonical order, so that a cut comes before what it occludes, with the empty non-terminals between.
-    /// Names below a DNAME are not entered: they don't exist (RFC 6672 §2.4).
-    fn add_nodes(
-        &mut self,
-        zone: ZoneId,
-        apex: &Name,
-        owners: &BTreeMap<Name, Owner<'_>>,
-        between: &[Name],
-    ) -> Result<(), CatalogFull> {
-        let mut all = with_empty_non_terminals(apex, owners);
-        for name in between {
-            all.entry(name.to_folded()).or_insert(false);
-        }
-        let (mut cut, mut redirect): (Option<&Name>, Option<&Name>) = (None, None);
-        for (name, has_wildcard) in &all {
-            if redirect.is_some_and(|redirect| name.is_at_or_below(redirect)) {
-                continue;
-            }
-            let owner = owners.get(name);
-            let rrsets = owner.map_or(&[][..], |owner| owner.rrsets);
-            let has = |rtype| rrsets.iter().any(|set: &RRset| set.rtype == rtype);
-            let is_occluded = cut.is_some_and(|cut| name.is_at_or_below(cut));
-            let is_cut = has(RecordType::NS) && name != apex && !name.is_wildcard();
-            if is_cut && !is_occluded {
-                cut = Some(name);
-            }
-            let is_redirect = has(RecordType::DNAME) && !is_cut && !is_occluded;
-            if is_redirect {
-                redirect = Some(name);
-            }
-            let flags = [
-                (name == apex, APEX),
-                (is_cut, CUT),
-                (is_occluded, OCCLUDED),
-                (*has_wildcard, HAS_WILDCARD),
-                (is_redirect, REDIRECT),
-            ];
-            let flags =
-                flags.iter().filter(|(is_set, _)| *is_set).fold(0, |sum, (_, flag)| sum | flag);
-            self.add_node(name, flags, zone, owner.and_then(|owner| owner.route), rrsets)?;
-        }
-        Ok(())
-    }
-
     fn add_node(
         &mut self,
-        name: &Name,
+        name: &[u8],
         flags: u8,
         zone: ZoneId,
         route: Option<RouteId>,
         rrsets: &[RRset],
-    ) -> Result<(), CatalogFull> {
-        self.deepest = self.deepest.max(name.label_count());
+    ) -> Result<Entry, CatalogFull> {
+        self.deepest = self.deepest.max(suffixes(name).count());
         self.names = self.names.saturating_add(1);
-        Ok(self.table.add(name.as_wire(), flags, zone, route, rrsets)?)
+        Ok(self.table.add(name, flags, zone, route, rrsets)?)
     }
 
     /// The finished catalog.
@@ -410,24 +372,105 @@ fn find_nested(apexes: &HashMap<Name, ZoneId>) -> HashMap<ZoneId, Nested> {
     nested
 }
 
-/// Every owner and every name between it and the apex, in canonical order, with whether a wildcard stands directly below.
-fn with_empty_non_terminals(
-    apex: &Name,
-    owners: &BTreeMap<Name, Owner<'_>>,
-) -> BTreeMap<Name, bool> {
-    let mut all: BTreeMap<Name, bool> = owners.keys().map(|name| (name.clone(), false)).collect();
-    all.entry(apex.to_folded()).or_insert(false);
-    let mut seen: HashSet<Name> = HashSet::new();
-    for name in owners.keys() {
-        let mut below = name.clone();
-        while below != *apex && seen.insert(below.clone()) {
-            let Some(parent) = below.parent() else { break };
-            let has_wildcard = all.entry(parent.clone()).or_insert(false);
-            *has_wildcard |= below.is_wildcard();
-            below = parent;
-        }
+/// The way through the owners of one zone in canonical order, in which a name's ancestors come before it: so that the empty
+/// non-terminals between are entered on the way, and a cut before what it occludes.
+struct Walk<'b, 'a> {
+    builder: &'b mut CatalogBuilder,
+    zone: ZoneId,
+    apex: &'a [u8],
+    /// Where the names were entered that lead from the apex to the latest one.
+    path: Vec<(&'a [u8], Entry)>,
+    /// The cut that the walk is below.
+    cut: Option<&'a [u8]>,
+    /// The DNAME that the walk is below.
+    redirect: Option<&'a [u8]>,
+}
+
+impl<'b, 'a> Walk<'b, 'a> {
+    fn new(builder: &'b mut CatalogBuilder, zone: ZoneId, apex: &'a Name) -> Self {
+        let apex = apex.as_wire();
+        Self { builder, zone, apex, path: Vec::new(), cut: None, redirect: None }
     }
-    all
+
+    /// Enters owners in canonical order. Of several with one name the first counts.
+    fn enter_all(&mut self, owners: &[Owner<'a>]) -> Result<(), CatalogFull> {
+        let mut previous: Option<&Name> = None;
+        for owner in owners {
+            let name = owner.name.as_wire();
+            let is_again = previous.is_some_and(|previous| previous == owner.name);
+            previous = Some(owner.name);
+            // Names below a DNAME don't exist (RFC 6672 §2.4).
+            if is_again || self.redirect.is_some_and(|redirect| ends_in(name, redirect)) {
+                continue;
+            }
+            self.climb_to(name)?;
+            self.enter_owner(owner)?;
+        }
+        Ok(())
+    }
+
+    /// Goes to the parent of a name, and enters what is missing on the way down to it.
+    fn climb_to(&mut self, name: &'a [u8]) -> Result<(), CatalogFull> {
+        while self.path.last().is_some_and(|(above, _)| !ends_in(name, above)) {
+            self.path.pop();
+        }
+        let Some(above) = self.path.last().map(|(above, _)| above.len()) else { return Ok(()) };
+        let missing: Vec<&[u8]> =
+            suffixes(name).skip(1).take_while(|suffix| suffix.len() > above).collect();
+        for empty in missing.into_iter().rev() {
+            self.enter(empty, 0, None, &[])?;
+        }
+        Ok(())
+    }
+
+    fn enter_owner(&mut self, owner: &Owner<'a>) -> Result<(), CatalogFull> {
+        let name = owner.name.as_wire();
+        let has = |rtype| owner.rrsets.iter().any(|set| set.rtype == rtype);
+        let is_apex = name.len() == self.apex.len();
+        let is_occluded = self.cut.is_some_and(|cut| ends_in(name, cut));
+        let is_cut = has(RecordType::NS) && !is_apex && !owner.name.is_wildcard();
+        let is_redirect = has(RecordType::DNAME) && !is_cut && !is_occluded;
+        if is_cut && !is_occluded {
+            self.cut = Some(name);
+        }
+        if is_redirect {
+            self.redirect = Some(name);
+        }
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        let flags = flag(is_apex, APEX) | flag(is_cut, CUT) | flag(is_redirect, REDIRECT);
+        self.enter(name, flags, owner.route, owner.rrsets)
+    }
+
+    /// Enters a name below the latest one of the path.
+    fn enter(
+        &mut self,
+        name: &'a [u8],
+        flags: u8,
+        route: Option<RouteId>,
+        rrsets: &[RRset],
+    ) -> Result<(), CatalogFull> {
+        if let Some((_, parent)) = self.path.last()
+            && name.starts_with(b"\x01*")
+        {
+            self.builder.table.set_flag(*parent, HAS_WILDCARD);
+        }
+        let is_below_cut =
+            self.cut.is_some_and(|cut| cut.len() != name.len() && ends_in(name, cut));
+        let flags = if is_below_cut { flags | OCCLUDED } else { flags };
+        let entry = self.builder.add_node(name, flags, self.zone, route, rrsets)?;
+        self.path.push((name, entry));
+        Ok(())
+    }
+}
+
+/// A name, its parent, and so on down to a name of one label.
+fn suffixes(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::successors(Some(name), |name| parent_of(name)).take_while(|name| name.len() > 1)
+}
+
+fn parent_of(name: &[u8]) -> Option<&[u8]> {
+    let length = usize::from(*name.first()?);
+    name.get(length.saturating_add(1)..)
 }
 
 /// The SOA as negative answers carry it.

@@ -204,6 +204,10 @@ pub(super) struct TableBuilder {
     entries: Vec<(u64, u32)>,
 }
 
+/// A node that was added.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry(usize);
+
 /// More nodes than four gigabytes hold, or an RRset too large to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TableFull;
@@ -214,7 +218,7 @@ impl TableBuilder {
         Self { seed, arena: Vec::new(), entries: Vec::new() }
     }
 
-    /// Adds a node. `name` is in lower case and was not added before.
+    /// Adds a node. Its name, which may be in any case, was not added before.
     pub(super) fn add(
         &mut self,
         name: &[u8],
@@ -222,8 +226,9 @@ impl TableBuilder {
         zone: ZoneId,
         route: Option<RouteId>,
         rrsets: &[RRset],
-    ) -> Result<(), TableFull> {
-        let offset = u32::try_from(self.arena.len()).map_err(|_| TableFull)?;
+    ) -> Result<Entry, TableFull> {
+        let start = self.arena.len();
+        let offset = u32::try_from(start).map_err(|_| TableFull)?;
         let length = u8::try_from(name.len()).map_err(|_| TableFull)?;
         debug_assert!(name.len() <= NAME_OCTETS);
         let count = u16::try_from(rrsets.len()).map_err(|_| TableFull)?;
@@ -231,23 +236,35 @@ impl TableBuilder {
         self.arena.extend(count.to_le_bytes());
         self.arena.extend(zone.0.to_le_bytes());
         self.arena.extend(route.map_or(NO_ROUTE, |route| route.0).to_le_bytes());
-        self.arena.extend(name);
+        self.arena.extend(name.iter().map(u8::to_ascii_lowercase));
+        let key = self.arena.get(start.saturating_add(NODE_PREFIX)..).unwrap_or_default();
+        self.entries.push((hash(self.seed, key), offset));
         for rrset in rrsets {
             self.add_rrset(rrset)?;
         }
-        self.entries.push((hash(self.seed, name), offset));
-        Ok(())
+        Ok(Entry(start))
+    }
+
+    /// Adds a flag to a node.
+    pub(super) fn set_flag(&mut self, entry: Entry, flag: u8) {
+        if let Some(flags) = self.arena.get_mut(entry.0.saturating_add(1)) {
+            *flags |= flag;
+        }
     }
 
     fn add_rrset(&mut self, rrset: &RRset) -> Result<(), TableFull> {
-        let mut octets = Vec::new();
-        let count =
-            Records::encode(rrset.rtype, rrset.ttl, &rrset.rdata, &mut octets).ok_or(TableFull)?;
-        let length = u32::try_from(octets.len()).map_err(|_| TableFull)?;
         self.arena.extend(rrset.rtype.0.to_le_bytes());
-        self.arena.extend(count.to_le_bytes());
-        self.arena.extend(length.to_le_bytes());
-        self.arena.append(&mut octets);
+        let sizes = self.arena.len();
+        self.arena.extend([0; 6]);
+        let start = self.arena.len();
+        let count = Records::encode(rrset.rtype, rrset.ttl, &rrset.rdata, &mut self.arena)
+            .ok_or(TableFull)?;
+        let octets =
+            u32::try_from(self.arena.len().saturating_sub(start)).map_err(|_| TableFull)?;
+        let [a, b] = count.to_le_bytes();
+        let [c, d, e, f] = octets.to_le_bytes();
+        let sizes = self.arena.get_mut(sizes..start).ok_or(TableFull)?;
+        sizes.copy_from_slice(&[a, b, c, d, e, f]);
         Ok(())
     }
 
