@@ -12,7 +12,7 @@ use crate::geo::Database;
 use crate::health::View;
 use crate::probe::Prober;
 use crate::snapshot::{Ingredients, Live, Published, Snapshot};
-use crate::sys::random_seed;
+use crate::sys::{random_seed, return_freed_memory};
 use crate::sys::socket::WAKE_UP;
 
 /// What a reload needs.
@@ -139,6 +139,10 @@ fn retire(live: Arc<Live>) {
     tokio::spawn(async move {
         tokio::time::sleep(2 * WAKE_UP).await;
         // If the runtime ends before, so does the process.
-        let _ = tokio::task::spawn_blocking(move || drop(live)).await;
+        let freeing = tokio::task::spawn_blocking(move || {
+            drop(live);
+            return_freed_memory();
+        });
+        let _ = freeing.await;
     });
 }

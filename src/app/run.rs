@@ -22,7 +22,7 @@ use crate::probe::Prober;
 use crate::serve::{Bound, Counters, ListenError, Server};
 use crate::snapshot::{Generation, Ingredients, Live, Published, Snapshot};
 use crate::store::StoreError;
-use crate::sys::{raise_descriptor_limit, random_seed};
+use crate::sys::{raise_descriptor_limit, random_seed, return_freed_memory};
 use crate::zone::CatalogFull;
 
 /// Why the server does not run.
@@ -88,6 +88,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     log_database(&settings, &database);
     let condition = Condition::default();
     let snapshot = first_snapshot(&settings, &database, &condition)?;
+    return_freed_memory();
     let bound = bind_all(&settings)?;
     let listening = TcpListener::bind(settings.admin).await;
     let listener = listening.map_err(|error| ServeError::Admin(settings.admin, error))?;
