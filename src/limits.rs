@@ -61,6 +61,10 @@ pub const POLICY_VISITS: usize = 4096;
 /// Size of one zone file in TOML, in octets. A million names need about 60 MB.
 pub const ZONE_FILE_OCTETS: usize = 256 << 20;
 
+/// Largest file of remembered serials, in octets: an entry takes about 100, so that it holds some hundred thousand zones. A larger
+/// one is not ours.
+pub const SERIALS_FILE_OCTETS: usize = 64 << 20;
+
 /// Errors printed per file: the first ones are what the author needs.
 pub const ERRORS_PER_FILE: usize = 50;
 
@@ -163,3 +167,26 @@ pub const SPARE_DESCRIPTORS: usize = 256;
 
 /// Longest name that a server gives itself, in octets: it goes into answers beside everything else, and into one TXT string.
 pub const IDENTITY_OCTETS: usize = 64;
+
+/// How deep master files may include each other. Reading recurses, so this is also its stack; real zones use one or two.
+pub const INCLUDE_DEPTH: usize = 16;
+
+/// Files that one zone may include, each time counted: a file that includes itself twice would double them at each depth.
+pub const INCLUDED_FILES: usize = 1_000;
+
+/// Octets of all text that makes up one zone: the master file, what it includes, each time counted, and what `$GENERATE`
+/// makes. A million records need about 60 MB.
+pub const MASTER_OCTETS: usize = 512 << 20;
+
+/// Tokens of one entry of a master file. The longest RDATA holds 64,000 strings; more are a `)` that is missing, and
+/// without a bound they would all be kept, sixteen octets or more for each.
+pub const ENTRY_TOKENS: usize = 65_536;
+
+/// Parentheses that are never closed, in one master file. Each of them is looked for up to the end of the file.
+pub const UNCLOSED_ENTRIES: usize = 16;
+
+/// Records that the `$GENERATE` lines of one zone may make together: sixteen /16 networks.
+pub const GENERATED_RECORDS: usize = 1 << 20;
+
+/// Digits to which `$GENERATE` fills up a number: more than a name can hold help nobody.
+pub const GENERATED_WIDTH: usize = 255;

@@ -27,4 +27,4 @@ pub use reader::{Malformed, Reader};
 pub use records::{Records, host_of};
 pub use request::{Edns, Rejection, Request};
 pub use subnet::ClientSubnet;
-pub use types::{Class, ExtendedError, Opcode, Rcode, RecordType, Ttl, UnknownRecordType};
+pub use types::{Class, ExtendedError, Opcode, Rcode, RecordType, Serial, Ttl, UnknownRecordType};

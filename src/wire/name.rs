@@ -67,18 +67,15 @@ impl Name {
 
     /// Reads presentation format (RFC 1035 §5.1): `@` is the origin, a name without a final dot is below it.
     pub fn parse(text: &str, origin: &Name) -> Result<Self, NameError> {
-        if text == "@" {
-            return Ok(origin.clone());
-        }
-        if text == "." {
-            return Ok(Self::root());
-        }
-        let (mut octets, is_absolute) = parse_labels(text)?;
-        octets.extend_from_slice(if is_absolute { &[0] } else { origin.as_wire() });
-        if octets.len() > NAME_OCTETS {
-            return Err(NameError::NameTooLong(octets.len()));
-        }
-        Ok(Self { octets: octets.into() })
+        let mut buffer = NameBuffer::default();
+        Ok(Self { octets: buffer.read(text, origin)?.into() })
+    }
+
+    /// The same, appended to RDATA: a zone file of a million records makes no million names of their data.
+    pub fn push_parsed(text: &str, origin: &Name, octets: &mut Vec<u8>) -> Result<(), NameError> {
+        let mut buffer = NameBuffer::default();
+        octets.extend_from_slice(buffer.read(text, origin)?);
+        Ok(())
     }
 
     /// Takes an uncompressed name from the front of `octets` and says how long it was.
@@ -208,36 +205,84 @@ pub fn ends_in(name: &[u8], ancestor: &[u8]) -> bool {
     rest.eq_ignore_ascii_case(ancestor)
 }
 
-/// Splits a text into length-prefixed labels without the root's; also says whether the text ended with a dot.
-fn parse_labels(text: &str) -> Result<(Vec<u8>, bool), NameError> {
-    let mut octets = Vec::with_capacity(text.len().saturating_add(2));
-    let mut label = Vec::new();
-    let mut characters = text.chars();
-    let mut is_absolute = false;
-    while let Some(c) = characters.next() {
-        is_absolute = c == '.';
-        match c {
-            '.' => push_label(&mut octets, &mut label)?,
-            '\\' => label.push(parse_escape(&mut characters)?),
-            '!'..='~' => label.push(u8::try_from(c).map_err(|_| NameError::NotAscii(c))?),
-            _ => return Err(NameError::NotAscii(c)),
-        }
-    }
-    if !is_absolute {
-        push_label(&mut octets, &mut label)?;
-    }
-    Ok((octets, is_absolute))
+/// A name under construction, on the stack. It goes on counting where it is full, so that an error can say how long the
+/// name would have been.
+struct NameBuffer {
+    octets: [u8; NAME_OCTETS],
+    /// May be more than there is room for.
+    length: usize,
+    /// Where the length octet of the label under construction stands.
+    label: usize,
 }
 
-fn push_label(octets: &mut Vec<u8>, label: &mut Vec<u8>) -> Result<(), NameError> {
-    match u8::try_from(label.len()) {
-        Ok(0) => Err(NameError::EmptyLabel),
-        Ok(length) if label.len() <= LABEL_OCTETS => {
-            octets.push(length);
-            octets.append(label);
-            Ok(())
+impl Default for NameBuffer {
+    fn default() -> Self {
+        Self { octets: [0; NAME_OCTETS], length: 0, label: 0 }
+    }
+}
+
+impl NameBuffer {
+    /// Reads a whole name and answers with its wire format.
+    fn read(&mut self, text: &str, origin: &Name) -> Result<&[u8], NameError> {
+        let is_absolute = match text {
+            "@" => false,
+            "." => true,
+            _ => self.read_labels(text)?,
+        };
+        let end = if is_absolute { &[0] } else { origin.as_wire() };
+        let whole = self.length.saturating_add(end.len());
+        let slot = self.octets.get_mut(self.length..whole).ok_or(NameError::NameTooLong(whole))?;
+        slot.copy_from_slice(end);
+        Ok(self.octets.get(..whole).unwrap_or_default())
+    }
+
+    /// Reads the labels and says whether the text ended with a dot.
+    fn read_labels(&mut self, text: &str) -> Result<bool, NameError> {
+        let mut characters = text.chars();
+        let mut is_absolute = false;
+        self.open_label();
+        while let Some(c) = characters.next() {
+            if is_absolute {
+                self.open_label();
+            }
+            is_absolute = c == '.';
+            match c {
+                '.' => self.close_label()?,
+                '\\' => self.push(parse_escape(&mut characters)?),
+                '!'..='~' => self.push(u8::try_from(c).map_err(|_| NameError::NotAscii(c))?),
+                _ => return Err(NameError::NotAscii(c)),
+            }
         }
-        _ => Err(NameError::LabelTooLong(label.len())),
+        if !is_absolute {
+            self.close_label()?;
+        }
+        Ok(is_absolute)
+    }
+
+    fn push(&mut self, octet: u8) {
+        if let Some(slot) = self.octets.get_mut(self.length) {
+            *slot = octet;
+        }
+        self.length = self.length.saturating_add(1);
+    }
+
+    fn open_label(&mut self) {
+        self.label = self.length;
+        self.push(0);
+    }
+
+    fn close_label(&mut self) -> Result<(), NameError> {
+        let octets = self.length.saturating_sub(self.label).saturating_sub(1);
+        match u8::try_from(octets) {
+            Ok(0) => return Err(NameError::EmptyLabel),
+            Ok(length) if octets <= LABEL_OCTETS => {
+                if let Some(slot) = self.octets.get_mut(self.label) {
+                    *slot = length;
+                }
+            }
+            _ => return Err(NameError::LabelTooLong(octets)),
+        }
+        Ok(())
     }
 }
 

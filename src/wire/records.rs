@@ -84,9 +84,10 @@ pub(super) fn compressible_names(rtype: RecordType) -> Option<(usize, usize)> {
         RecordType::NS | RecordType::CNAME | RecordType::PTR => Some((0, 1)),
         RecordType::MX => Some((2, 1)),
         RecordType::SOA => Some((0, 2)),
-        // MD, MF, MB, MG and MR; MINFO.
-        RecordType(3 | 4 | 7 | 8 | 9) => Some((0, 1)),
-        RecordType(14) => Some((0, 2)),
+        RecordType::MD | RecordType::MF | RecordType::MB | RecordType::MG | RecordType::MR => {
+            Some((0, 1))
+        }
+        RecordType::MINFO => Some((0, 2)),
         _ => None,
     }
 }

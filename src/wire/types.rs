@@ -11,22 +11,41 @@ pub struct RecordType(pub u16);
 impl RecordType {
     pub const A: Self = Self(1);
     pub const NS: Self = Self(2);
+    pub const MD: Self = Self(3);
+    pub const MF: Self = Self(4);
     pub const CNAME: Self = Self(5);
     pub const SOA: Self = Self(6);
+    pub const MB: Self = Self(7);
+    pub const MG: Self = Self(8);
+    pub const MR: Self = Self(9);
+    pub const NULL: Self = Self(10);
+    pub const WKS: Self = Self(11);
     pub const PTR: Self = Self(12);
     pub const HINFO: Self = Self(13);
+    pub const MINFO: Self = Self(14);
     pub const MX: Self = Self(15);
     pub const TXT: Self = Self(16);
     pub const RP: Self = Self(17);
     pub const AFSDB: Self = Self(18);
+    pub const X25: Self = Self(19);
+    pub const ISDN: Self = Self(20);
+    pub const RT: Self = Self(21);
+    pub const NSAP: Self = Self(22);
+    pub const NSAP_PTR: Self = Self(23);
+    pub const SIG: Self = Self(24);
     pub const KEY: Self = Self(25);
+    pub const PX: Self = Self(26);
+    pub const GPOS: Self = Self(27);
     pub const AAAA: Self = Self(28);
     pub const LOC: Self = Self(29);
+    pub const EID: Self = Self(31);
+    pub const NIMLOC: Self = Self(32);
     pub const SRV: Self = Self(33);
     pub const NAPTR: Self = Self(35);
     pub const KX: Self = Self(36);
     pub const CERT: Self = Self(37);
     pub const DNAME: Self = Self(39);
+    pub const SINK: Self = Self(40);
     pub const OPT: Self = Self(41);
     pub const APL: Self = Self(42);
     pub const DS: Self = Self(43);
@@ -40,6 +59,10 @@ impl RecordType {
     pub const NSEC3PARAM: Self = Self(51);
     pub const TLSA: Self = Self(52);
     pub const SMIMEA: Self = Self(53);
+    pub const HIP: Self = Self(55);
+    pub const NINFO: Self = Self(56);
+    pub const RKEY: Self = Self(57);
+    pub const TALINK: Self = Self(58);
     pub const CDS: Self = Self(59);
     pub const CDNSKEY: Self = Self(60);
     pub const OPENPGPKEY: Self = Self(61);
@@ -47,7 +70,14 @@ impl RecordType {
     pub const ZONEMD: Self = Self(63);
     pub const SVCB: Self = Self(64);
     pub const HTTPS: Self = Self(65);
+    pub const DSYNC: Self = Self(66);
     pub const SPF: Self = Self(99);
+    pub const NID: Self = Self(104);
+    pub const L32: Self = Self(105);
+    pub const L64: Self = Self(106);
+    pub const LP: Self = Self(107);
+    pub const EUI48: Self = Self(108);
+    pub const EUI64: Self = Self(109);
     pub const TKEY: Self = Self(249);
     pub const TSIG: Self = Self(250);
     pub const IXFR: Self = Self(251);
@@ -57,6 +87,13 @@ impl RecordType {
     pub const ANY: Self = Self(255);
     pub const URI: Self = Self(256);
     pub const CAA: Self = Self(257);
+    pub const AVC: Self = Self(258);
+    pub const DOA: Self = Self(259);
+    pub const AMTRELAY: Self = Self(260);
+    pub const RESINFO: Self = Self(261);
+    pub const WALLET: Self = Self(262);
+    pub const TA: Self = Self(32768);
+    pub const DLV: Self = Self(32769);
 
     /// Whether the number asks for something rather than names data (RFC 6895 §3.1: 128–255, and OPT).
     pub fn is_meta(self) -> bool {
@@ -74,49 +111,92 @@ impl RecordType {
     }
 }
 
+/// The commonest first: reading a zone file of a million records searches it as often.
 const MNEMONICS: &[(&str, RecordType)] = &[
     ("A", RecordType::A),
     ("AAAA", RecordType::AAAA),
+    ("NS", RecordType::NS),
+    ("CNAME", RecordType::CNAME),
+    ("TXT", RecordType::TXT),
+    ("MX", RecordType::MX),
+    ("PTR", RecordType::PTR),
+    ("SRV", RecordType::SRV),
     ("AFSDB", RecordType::AFSDB),
+    ("AMTRELAY", RecordType::AMTRELAY),
     ("ANY", RecordType::ANY),
     ("APL", RecordType::APL),
+    ("AVC", RecordType::AVC),
     ("AXFR", RecordType::AXFR),
     ("CAA", RecordType::CAA),
     ("CDNSKEY", RecordType::CDNSKEY),
     ("CDS", RecordType::CDS),
     ("CERT", RecordType::CERT),
-    ("CNAME", RecordType::CNAME),
     ("CSYNC", RecordType::CSYNC),
     ("DHCID", RecordType::DHCID),
+    ("DLV", RecordType::DLV),
     ("DNAME", RecordType::DNAME),
     ("DNSKEY", RecordType::DNSKEY),
+    ("DOA", RecordType::DOA),
     ("DS", RecordType::DS),
+    ("DSYNC", RecordType::DSYNC),
+    ("EID", RecordType::EID),
+    ("EUI48", RecordType::EUI48),
+    ("EUI64", RecordType::EUI64),
+    ("GPOS", RecordType::GPOS),
     ("HINFO", RecordType::HINFO),
+    ("HIP", RecordType::HIP),
     ("HTTPS", RecordType::HTTPS),
     ("IPSECKEY", RecordType::IPSECKEY),
+    ("ISDN", RecordType::ISDN),
     ("IXFR", RecordType::IXFR),
     ("KEY", RecordType::KEY),
     ("KX", RecordType::KX),
+    ("L32", RecordType::L32),
+    ("L64", RecordType::L64),
     ("LOC", RecordType::LOC),
-    ("MX", RecordType::MX),
+    ("LP", RecordType::LP),
+    ("MAILA", RecordType::MAILA),
+    ("MAILB", RecordType::MAILB),
+    ("MB", RecordType::MB),
+    ("MD", RecordType::MD),
+    ("MF", RecordType::MF),
+    ("MG", RecordType::MG),
+    ("MINFO", RecordType::MINFO),
+    ("MR", RecordType::MR),
     ("NAPTR", RecordType::NAPTR),
-    ("NS", RecordType::NS),
+    ("NID", RecordType::NID),
+    ("NIMLOC", RecordType::NIMLOC),
+    ("NINFO", RecordType::NINFO),
+    ("NSAP", RecordType::NSAP),
+    ("NSAP-PTR", RecordType::NSAP_PTR),
     ("NSEC", RecordType::NSEC),
     ("NSEC3", RecordType::NSEC3),
     ("NSEC3PARAM", RecordType::NSEC3PARAM),
+    ("NULL", RecordType::NULL),
     ("OPENPGPKEY", RecordType::OPENPGPKEY),
-    ("PTR", RecordType::PTR),
+    ("OPT", RecordType::OPT),
+    ("PX", RecordType::PX),
+    ("RESINFO", RecordType::RESINFO),
+    ("RKEY", RecordType::RKEY),
     ("RP", RecordType::RP),
     ("RRSIG", RecordType::RRSIG),
+    ("RT", RecordType::RT),
+    ("SIG", RecordType::SIG),
+    ("SINK", RecordType::SINK),
     ("SMIMEA", RecordType::SMIMEA),
     ("SOA", RecordType::SOA),
     ("SPF", RecordType::SPF),
-    ("SRV", RecordType::SRV),
     ("SSHFP", RecordType::SSHFP),
     ("SVCB", RecordType::SVCB),
+    ("TA", RecordType::TA),
+    ("TALINK", RecordType::TALINK),
+    ("TKEY", RecordType::TKEY),
     ("TLSA", RecordType::TLSA),
-    ("TXT", RecordType::TXT),
+    ("TSIG", RecordType::TSIG),
     ("URI", RecordType::URI),
+    ("WALLET", RecordType::WALLET),
+    ("WKS", RecordType::WKS),
+    ("X25", RecordType::X25),
     ("ZONEMD", RecordType::ZONEMD),
 ];
 
@@ -249,6 +329,29 @@ impl fmt::Display for Ttl {
     }
 }
 
+/// The version of a zone's contents, which an SOA carries. It counts modulo 2^32 (RFC 1982).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Serial(pub u32);
+
+impl Serial {
+    /// Whether whoever has `other` should take this one in its stead (RFC 1982 §3.2). Of two that are 2^31 apart neither
+    /// is newer.
+    pub fn is_newer_than(self, other: Self) -> bool {
+        (1..1 << 31).contains(&self.0.wrapping_sub(other.0))
+    }
+
+    /// The smallest one that is newer.
+    pub fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
 /// Why an answer is not what was hoped for, as the client is told (RFC 8914 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExtendedError(pub u16);
@@ -285,5 +388,29 @@ mod tests {
         assert!(Ttl::from_seconds(0x8000_0000).is_none());
         assert_eq!(Ttl::from_seconds(0x7fff_ffff), Some(Ttl::MAX));
         assert!(Ttl::from_duration(Duration::from_millis(1500)).is_none());
+    }
+
+    /// The examples of RFC 1982 §5.2, and the edges.
+    #[test]
+    fn serials_count_in_a_circle() {
+        let half = 1 << 31;
+        for (newer, older) in [
+            (1, 0),
+            (44, 0),
+            (100, 44),
+            (200, 100),
+            (0, u32::MAX),
+            (100, half + 101),
+            (5, half + 6),
+        ] {
+            assert!(Serial(newer).is_newer_than(Serial(older)), "{newer} {older}");
+            assert!(!Serial(older).is_newer_than(Serial(newer)), "{older} {newer}");
+        }
+        for (one, other) in [(7, 7), (0, half), (half, 0), (half + 9, 9)] {
+            assert!(!Serial(one).is_newer_than(Serial(other)), "{one} {other}");
+        }
+        for serial in [0, half - 1, half, u32::MAX] {
+            assert!(Serial(serial).next().is_newer_than(Serial(serial)), "{serial}");
+        }
     }
 }

@@ -119,7 +119,10 @@ impl Catalog {
     pub fn find(&self, name: &[u8], qtype: RecordType) -> Found<'_> {
         match self.table.find(name) {
             Some(node) if qtype == RecordType::DS && node.has(APEX) => {
-                Found::Exact(self.find_parent_side(node).unwrap_or(node))
+                match self.find_parent_side(node) {
+                    Some(parent_side) if parent_side.has(OCCLUDED) => self.find_above(name),
+                    parent_side => Found::Exact(parent_side.unwrap_or(node)),
+                }
             }
             Some(node) if !node.has(CUT | OCCLUDED) => Found::Exact(node),
             // DS belongs to the parent's side of a cut (RFC 4035 §3.1.4.1).
@@ -260,10 +263,8 @@ impl CatalogBuilder {
         let nested = self.nested.remove(&zone).unwrap_or_default();
         let mut owners: Vec<Owner<'_>> = owners.into_iter().collect();
         if !nested.apexes.is_empty() {
-            let (ours, others): (Vec<Owner<'_>>, Vec<Owner<'_>>) =
-                owners.into_iter().partition(|owner| self.owning_zone(owner.name) == Some(zone));
-            self.add_parent_sides(zone, &nested.apexes, &others)?;
-            owners = ours;
+            self.add_parent_sides(zone, &nested.apexes, &owners)?;
+            owners.retain(|owner| self.owning_zone(owner.name) == Some(zone));
         }
         let soa = owners.iter().filter(|owner| owner.name == apex).flat_map(|owner| owner.rrsets);
         let soa = soa.into_iter().find(|rrset| rrset.rtype == RecordType::SOA);
@@ -306,26 +307,46 @@ impl CatalogBuilder {
         None
     }
 
-    /// Keeps what this zone says of the zones nested in it: their DS.
+    /// Keeps what this zone says of the zones nested in it: their DS, or that it delegated them away with a name above.
     fn add_parent_sides(
         &mut self,
         zone: ZoneId,
         apexes: &[Name],
-        others: &[Owner<'_>],
+        owners: &[Owner<'_>],
     ) -> Result<(), CatalogFull> {
+        let sets: HashMap<&Name, &[RRset]> =
+            owners.iter().map(|owner| (owner.name, owner.rrsets)).collect();
         for apex in apexes {
             let key = [&[PARENT_SIDE], apex.to_folded().as_wire()].concat();
             // The longest name of all has no room for the mark; nobody delegates to it.
             if key.len() > NAME_OCTETS {
                 continue;
             }
-            let owner = others.iter().find(|owner| owner.name == apex);
-            let rrsets = owner.map_or(&[][..], |owner| owner.rrsets);
+            let rrsets = sets.get(apex).copied().unwrap_or_default();
             let signers: Vec<RRset> =
                 rrsets.iter().filter(|set| set.rtype == RecordType::DS).cloned().collect();
-            self.table.add(&key, 0, zone, None, &signers)?;
+            let flags = if self.is_given_away(apex, zone, &sets) { OCCLUDED } else { 0 };
+            self.table.add(&key, flags, zone, None, &signers)?;
         }
         Ok(())
+    }
+
+    /// Whether the names between a nested zone's apex and this zone's hold a cut or a DNAME.
+    fn is_given_away(&self, apex: &Name, zone: ZoneId, sets: &HashMap<&Name, &[RRset]>) -> bool {
+        let mut above = apex.parent();
+        while let Some(name) = above {
+            let is_top = self.apexes.get(&name) == Some(&zone);
+            let rrsets = sets.get(&name).copied().unwrap_or_default();
+            let gives_away = |set: &RRset| match set.rtype {
+                RecordType::NS => !is_top,
+                rtype => rtype == RecordType::DNAME,
+            };
+            if rrsets.iter().any(gives_away) {
+                return true;
+            }
+            above = name.parent().filter(|_| !is_top);
+        }
+        false
     }
 
     fn add_node(
@@ -616,6 +637,22 @@ mod tests {
             };
             assert_eq!(zone_of(node.zone()), &child);
         }
+    }
+
+    #[test]
+    fn ds_of_a_zone_that_was_given_away_is_not_the_parents() {
+        let (parent, child) = (name("example."), name("b.a.example."));
+        let cut = name("a.example.");
+        let soa = [rrset(RecordType::SOA)];
+        let (ns, ds) = ([rrset(RecordType::NS)], [rrset(RecordType::NS), rrset(RecordType::DS)]);
+        let mut builder = CatalogBuilder::new(42, [&parent, &child]);
+        let owner = |name, rrsets| Owner { name, rrsets, route: None };
+        let owners = [owner(&parent, &soa[..]), owner(&cut, &ns), owner(&child, &ds)];
+        builder.add_zone(&parent, owners).unwrap();
+        builder.add_zone(&child, [owner(&child, &soa)]).unwrap();
+        let catalog = builder.build();
+        assert_eq!(describe(&catalog, "b.a.example.", RecordType::DS), "delegation a.example.");
+        assert_eq!(describe(&catalog, "b.a.example.", RecordType::SOA), "exact b.a.example.");
     }
 
     #[test]

@@ -4,16 +4,17 @@ use super::RdataError;
 use crate::wire::RecordType;
 
 /// One field of the text, as it stands there.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Token<'t> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token<'t> {
     /// With its quotes, if it has any.
-    pub(super) text: &'t str,
-    pub(super) offset: usize,
+    pub text: &'t str,
+    /// Where it begins, in octets of the text that it was taken from.
+    pub offset: usize,
 }
 
 impl<'t> Token<'t> {
     /// Without the quotes around it.
-    pub(super) fn inner(&self) -> &'t str {
+    pub fn inner(&self) -> &'t str {
         let stripped = self.text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         stripped.unwrap_or(self.text)
     }
@@ -28,6 +29,9 @@ pub(super) fn check_characters(text: &str) -> Result<(), RdataError> {
     }
     Ok(())
 }
+
+/// What is said where a quote neither begins a token nor the value of a parameter.
+pub(in crate::zone) const QUOTE_IN_WORD: &str = "a quote stands inside a word; write \\\" for one";
 
 /// Splits a text into its fields. Parentheses, which only serve to span lines, are skipped where they balance.
 pub(super) fn split(text: &str, rtype: RecordType) -> Result<Vec<Token<'_>>, RdataError> {
@@ -76,10 +80,7 @@ fn end_of_token(text: &str, start: usize, rtype: RecordType) -> Result<usize, Rd
                 return expect_gap(text, end);
             }
             '"' if index > 0 && !is_parameter(rtype, rest.get(..index)) => {
-                return Err(RdataError::at(
-                    &here,
-                    "a quote stands inside a word; write \\\" for one",
-                ));
+                return Err(RdataError::at(&here, QUOTE_IN_WORD));
             }
             '"' => in_quotes = true,
             ' ' | '\t' | '(' | ')' | ';' if !in_quotes => return Ok(start.saturating_add(index)),
@@ -107,7 +108,9 @@ fn expect_gap(text: &str, end: usize) -> Result<usize, RdataError> {
 }
 
 /// Steps over what follows a backslash (RFC 1035 §5.1).
-fn skip_escape(characters: &mut std::str::CharIndices<'_>) -> Result<(), &'static str> {
+pub(in crate::zone) fn skip_escape(
+    characters: &mut std::str::CharIndices<'_>,
+) -> Result<(), &'static str> {
     const MESSAGE: &str =
         "a backslash needs three digits up to 255 or one ASCII character after it";
     let first = characters.next().map(|(_, c)| c).filter(char::is_ascii).ok_or(MESSAGE)?;
@@ -121,9 +124,11 @@ fn skip_escape(characters: &mut std::str::CharIndices<'_>) -> Result<(), &'stati
     if value > 255 { Err(MESSAGE) } else { Ok(()) }
 }
 
-/// The octets that a checked text stands for.
-pub(super) fn unescape(text: &str) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(text.len());
+/// Appends the octets that a checked text stands for.
+pub(super) fn push_unescaped(text: &str, octets: &mut Vec<u8>) {
+    if !text.contains('\\') {
+        return octets.extend_from_slice(text.as_bytes());
+    }
     let mut rest = text.bytes();
     while let Some(octet) = rest.next() {
         if octet != b'\\' {
@@ -139,7 +144,6 @@ pub(super) fn unescape(text: &str) -> Vec<u8> {
         let value = std::str::from_utf8(&digits).ok().and_then(|digits| digits.parse().ok());
         octets.push(value.unwrap_or(0));
     }
-    octets
 }
 
 /// Writes octets outside printable ASCII as decimal escapes: `domain` refuses them, people write them in TXT records.
