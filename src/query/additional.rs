@@ -29,9 +29,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         }
         for host in servers.rdata().filter(|host| !is_needed(host)).take(ADDITIONAL_NAMES) {
             // A kindness: without it the client asks for the address itself.
-            if self.push_glue(host).is_err() {
-                break;
-            }
+            let _ = self.push_glue(host);
         }
         Ok(())
     }
@@ -58,15 +56,13 @@ impl<'e, S: Story> Answering<'e, '_, S> {
             let Some(slot) = seen.get_mut(hosts) else { return };
             *slot = Some(host);
             hosts = hosts.saturating_add(1);
-            let pushed = match records.rtype {
+            // What has no room is left out; what another host needs may still have some.
+            let _ = match records.rtype {
                 RecordType::SVCB | RecordType::HTTPS => {
                     self.push_service(node, owner, records.rtype, rdata, host)
                 }
                 rtype => self.push_host(host, rtype == RecordType::NS),
             };
-            if pushed.is_err() {
-                return;
-            }
         }
     }
 

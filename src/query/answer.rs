@@ -86,6 +86,13 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         let mut passed = Passed { names: [0; CNAME_CHAIN], redirects: [u32::MAX; CNAME_CHAIN] };
         for hop in 0..CNAME_CHAIN {
             let next = match found {
+                // Its DNAME is in the answer already: an RRset stands in a message once.
+                Found::Exact(node)
+                    if self.request.qtype == RecordType::DNAME
+                        && passed.redirects.contains(&node.identity()) =>
+                {
+                    return Ok(());
+                }
                 Found::Exact(node) => self.answer_from(node, false, owner)?,
                 Found::Wildcard(node) => self.answer_from(node, true, owner)?,
                 Found::Redirect(node) => self.redirect(node, owner, hop, &mut passed)?,
@@ -179,7 +186,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     ) -> Result<Next, Full> {
         self.story.stage(Stage::Redirect { node: node.name() });
         let Some(records) = node.rrset(RecordType::DNAME) else { return Ok(Next::Done) };
-        // A chain may come through one DNAME twice; an RRset stands in a message once.
+        // A chain may come through one DNAME twice.
         if !passed.redirects.contains(&node.identity()) {
             let above = self.owner_above(owner, node.name());
             self.composer.push_records(Section::Answer, above, &records, 0)?;

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use hickory_proto::op::Message;
-use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use serde::{Deserialize, Serialize};
 
 use super::engine::{Client, Engine, Outcome, Scratch, Transport};
+use super::readback::{ReadAnswer, read_answer};
 use super::story::Recorder;
 use super::tell::Teller;
 use crate::limits::UDP_ANSWER_OCTETS;
@@ -110,8 +109,8 @@ pub fn explain(engine: &Engine<'_>, inquiry: &Inquiry) -> Result<Explanation, Ex
     let mut recorder = Recorder::new(inquiry.resolver);
     let outcome = engine.answer_aloud(&mut scratch, &message, client, &mut out, &mut recorder);
     let events = recorder.events;
-    let answer = Message::from_vec(out.get(..outcome.octets).unwrap_or_default())
-        .map_err(|error| ExplainError(error.to_string()))?;
+    let answer =
+        read_answer(out.get(..outcome.octets).unwrap_or_default()).map_err(ExplainError)?;
     let teller = Teller { snapshot: engine.snapshot, view: engine.view };
     let place = events.iter().find_map(|event| teller.place(event));
     let pool = outcome.pool.map(|(zone, pool, _)| teller.target_name(zone, Target::Pool(pool)));
@@ -133,18 +132,18 @@ pub fn explain(engine: &Engine<'_>, inquiry: &Inquiry) -> Result<Explanation, Ex
         rcode: outcome.rcode.mnemonic().to_owned(),
         pool,
         last_resort: outcome.pool.is_some_and(|(_, _, is_last_resort)| is_last_resort),
-        answers: answer.answers.iter().map(ToString::to_string).collect(),
-        authority: answer.authorities.iter().map(ToString::to_string).collect(),
+        answers: answer.answers.iter().map(|record| record.text.clone()).collect(),
+        authority: answer.authority.iter().map(|record| record.text.clone()).collect(),
         ttl: answer.answers.iter().map(|record| record.ttl).min(),
         ttl_from: ttl_source(&answer, &outcome).map(ToOwned::to_owned),
-        scope: scope_of(&answer),
+        scope: answer.scope,
     })
 }
 
 /// Where the lowest TTL of an answer comes from.
-fn ttl_source(answer: &Message, outcome: &Outcome) -> Option<&'static str> {
+fn ttl_source(answer: &ReadAnswer, outcome: &Outcome) -> Option<&'static str> {
     let first = answer.answers.first()?;
-    let is_chain = answer.answers.iter().any(|record| record.name != first.name);
+    let is_chain = answer.answers.iter().any(|record| record.owner != first.owner);
     Some(match (is_chain, outcome.pool) {
         (true, _) => "the lowest of the chain",
         (false, Some(_)) => "the name's ttl",
@@ -163,14 +162,6 @@ fn refusal(outcome: &Outcome) -> Option<ExplainedStep> {
         _ => return None,
     };
     Some(ExplainedStep { depth: 0, text: text.to_owned() })
-}
-
-/// The scope that the answer carries; nothing without a client subnet.
-fn scope_of(answer: &Message) -> Option<u8> {
-    match answer.edns.as_ref()?.option(EdnsCode::Subnet)? {
-        EdnsOption::Subnet(subnet) => Some(subnet.scope_prefix()),
-        _ => None,
-    }
 }
 
 /// A query as a resolver would send it, with EDNS.

@@ -19,6 +19,7 @@ mod answer;
 mod chain;
 mod engine;
 mod explain;
+mod readback;
 mod story;
 mod tell;
 #[cfg(test)]

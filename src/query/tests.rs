@@ -48,7 +48,7 @@ three = { A = "192.0.2.33" }
 "#;
 
 fn compile(text: &str) -> crate::config::CompiledZone {
-    let source = Source { path: "test.toml".into(), text: text.into(), modified: 7 };
+    let source = Source::new("test.toml", text, 7);
     match compile_zone(&source) {
         Ok((zone, _)) => zone,
         Err(rejected) => {
@@ -285,6 +285,7 @@ old    = { DNAME = { ttl = "9s", data = "New" }, A = "192.0.2.1" }
 "b.new" = { CNAME = "c.old" }
 "c.new" = { TXT = "c" }
 out    = { DNAME = "example.org." }
+back   = { DNAME = "@" }
 round  = { DNAME = "about" }
 about  = { DNAME = "round" }
 grow   = { DNAME = "x.grow" }
@@ -323,6 +324,8 @@ fn a_dname_stands_in_an_answer_once() {
     let types: Vec<String> =
         answer.answers.iter().map(|record| record.record_type().to_string()).collect();
     assert_eq!(types, ["DNAME", "CNAME", "CNAME", "CNAME", "TXT"]);
+    let itself = bench.ask("back.back.d.example.", RecordType::DNAME);
+    assert_eq!(itself.answers.len(), 2, "the DNAME that led there is the one asked for");
     let loops = bench.ask("x.round.d.example.", RecordType::A);
     assert_eq!(loops.answers.len(), 4, "two DNAMEs with the CNAME of each");
     let grows = bench.ask("x.grow.d.example.", RecordType::A);
