@@ -14,7 +14,7 @@ use meridian::wire::{ClientSubnet, Name, RecordType};
 const ZONE: &str = include_str!("../zones/fingerprint.toml");
 
 fn snapshot() -> Snapshot {
-    let source = Source { path: "fingerprint.toml".into(), text: ZONE.into(), modified: 1 };
+    let source = Source::new("fingerprint.toml", ZONE, 1);
     let (zone, _) = compile_zone(&source).expect("the shipped zone is sound");
     Snapshot::compile(Ingredients {
         zones: vec![zone],

@@ -20,7 +20,7 @@ fn broken_files() -> Vec<PathBuf> {
 fn source_of(path: &Path) -> Source {
     let name = path.file_name().expect("a file").to_string_lossy();
     let text = fs::read_to_string(path).expect("UTF-8");
-    Source { path: format!("zones/{name}"), text, modified: 1_700_000_000 }
+    Source::new(format!("zones/{name}"), text, 1_700_000_000)
 }
 
 fn reject(source: &Source) -> Rejected {
@@ -66,12 +66,11 @@ fn every_error_has_a_place_that_is_in_the_file() {
 
 #[test]
 fn one_zone_in_two_files_is_refused_in_the_later() {
-    let zone = |path: &str, apex: &str| Source {
-        path: path.to_owned(),
-        text: format!(
-            "# {path}\nzone = \"{apex}\"\n[names]\n\"@\" = {{ SOA = \"ns1 host\", NS = \"ns1\" }}\nns1 = {{ A = \"192.0.2.1\" }}\n"
-        ),
-        modified: 1,
+    let zone = |path: &str, apex: &str| {
+        let text = format!(
+            "# {path}\nzone = \"{apex}\"\n[names]\n\"@\" = {{ SOA = \"ns1 host\", NS = [\"ns1\", \"ns2\"] }}\nns1 = {{ A = \"192.0.2.1\" }}\nns2 = {{ A = \"192.0.2.2\" }}\n"
+        );
+        Source::new(path, text, 1)
     };
     let sources = [
         zone("zones/b.toml", "Example.com."),

@@ -77,8 +77,7 @@ impl Loaded {
     /// All diagnostics as text; empty if there are none.
     pub fn render(&self, styled: bool) -> String {
         let diagnostics: Vec<Diagnostic> = self.diagnostics().cloned().collect();
-        let text_of =
-            |path: &str| self.sources.iter().find(|s| s.path == path).map(|s| s.text.as_str());
+        let text_of = |path: &str| self.sources.iter().find_map(|source| source.text_of(path));
         config::render(&diagnostics, text_of, styled)
     }
 }

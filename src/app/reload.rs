@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::load::{Loaded, read_database};
 use super::output::{complain, is_styled};
+use super::serials::Serials;
 use super::settings::Settings;
 use super::signals::{Request, Signals};
 use crate::admin::{Condition, Reload};
@@ -12,8 +13,8 @@ use crate::geo::Database;
 use crate::health::View;
 use crate::probe::Prober;
 use crate::snapshot::{Ingredients, Live, Published, Snapshot};
-use crate::sys::{random_seed, return_freed_memory};
 use crate::sys::socket::WAKE_UP;
+use crate::sys::{random_seed, return_freed_memory};
 
 /// What a reload needs.
 pub(super) struct Reloader {
@@ -23,6 +24,7 @@ pub(super) struct Reloader {
     pub(super) condition: Condition,
     /// The database of the generation that is served.
     pub(super) database: Arc<Database>,
+    pub(super) serials: Serials,
 }
 
 /// What became of the database file.
@@ -108,12 +110,13 @@ impl Reloader {
         }
     }
 
-    fn reload_zones(&self, database: &Arc<Database>) -> Result<(), String> {
-        let loaded = Loaded::read(&self.settings.zones).map_err(|error| error.to_string())?;
+    fn reload_zones(&mut self, database: &Arc<Database>) -> Result<(), String> {
+        let mut loaded = Loaded::read(&self.settings.zones).map_err(|error| error.to_string())?;
         complain(&loaded.render(is_styled()));
         if !loaded.rejected.is_empty() {
             return Err(loaded.refusals().join("; "));
         }
+        let assigned = self.serials.assign(&mut loaded.zones);
         let live = self.published.load();
         let snapshot = Snapshot::compile(Ingredients {
             zones: loaded.zones,
@@ -129,6 +132,7 @@ impl Reloader {
         // The new view knows what the old one did before any query sees it.
         self.prober.replace(&snapshot.targets, Arc::clone(&view));
         retire(self.published.swap(Live { snapshot: Arc::new(snapshot), view, is_stale: false }));
+        self.serials.remember(assigned);
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ use super::announce::announce;
 use super::load::{LoadError, Loaded, read_database};
 use super::output::{complain, is_styled};
 use super::reload::Reloader;
+use super::serials::{Assigned, Serials, StateError};
 use super::settings::Settings;
 use super::signals::Signals;
 use crate::admin::{Admin, Condition, router, serve_admin};
@@ -39,6 +40,7 @@ pub enum ServeError {
     /// The machine has none of the default addresses.
     NowhereToListen,
     Admin(SocketAddr, io::Error),
+    State(StateError),
     Io(io::Error),
 }
 
@@ -68,6 +70,7 @@ impl fmt::Display for ServeError {
                     "can't listen on {address} for metrics and health: {error}\n  take another address with --admin"
                 )
             }
+            Self::State(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -86,8 +89,9 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let mut signals = Signals::install()?;
     let database = read_database(settings.geodb.as_deref()).map_err(ServeError::Database)?;
     log_database(&settings, &database);
+    let mut serials = Serials::open(settings.state.as_deref()).map_err(ServeError::State)?;
     let condition = Condition::default();
-    let snapshot = first_snapshot(&settings, &database, &condition)?;
+    let (snapshot, assigned) = first_snapshot(&settings, &serials, &database, &condition)?;
     return_freed_memory();
     let bound = bind_all(&settings)?;
     let listening = TcpListener::bind(settings.admin).await;
@@ -111,9 +115,10 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     }
     let addresses: Vec<SocketAddr> = bound.iter().map(Bound::address).collect();
     let server = Server::start(bound, settings.io, &published, &counters)?;
+    serials.remember(assigned);
     condition.update(|standing| standing.is_serving = true);
     announce(&addresses, admin_address, &published.load().snapshot);
-    Reloader { settings, published, prober, condition, database }
+    Reloader { settings, published, prober, condition, database, serials }
         .run_until_stopped(&mut signals)
         .await?;
     server.stop();
@@ -123,10 +128,11 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
 /// Reads the zones for the first time. What is wrong is printed, and refused by name.
 fn first_snapshot(
     settings: &Settings,
+    serials: &Serials,
     database: &Arc<Database>,
     condition: &Condition,
-) -> Result<Snapshot, ServeError> {
-    let loaded = Loaded::read(&settings.zones).map_err(ServeError::Store)?;
+) -> Result<(Snapshot, Assigned), ServeError> {
+    let mut loaded = Loaded::read(&settings.zones).map_err(ServeError::Store)?;
     complain(&loaded.render(is_styled()));
     if settings.strict && !loaded.rejected.is_empty() {
         return Err(ServeError::Strict(loaded.rejected.len()));
@@ -140,7 +146,8 @@ fn first_snapshot(
         tracing::error!("zone file refused; its queries get SERVFAIL: {refusal}");
     }
     condition.update(|standing| standing.refused_zones = refusals);
-    Snapshot::compile(Ingredients {
+    let assigned = serials.assign(&mut loaded.zones);
+    let snapshot = Snapshot::compile(Ingredients {
         zones: loaded.zones,
         refused: &refused,
         database: Arc::clone(database),
@@ -148,8 +155,8 @@ fn first_snapshot(
         generation: Generation(1),
         identity: settings.identity.clone(),
         previous: None,
-    })
-    .map_err(ServeError::Catalog)
+    });
+    Ok((snapshot.map_err(ServeError::Catalog)?, assigned))
 }
 
 /// Starts probing with as many sockets at once as leave enough for TCP clients.
@@ -182,12 +189,6 @@ fn log_database(settings: &Settings, database: &Database) {
             networks,
             "using the built-in country database: good for trying out, wrong here and there; name a current one with --geodb"
         ),
-    }
-    match &settings.state {
-        None => tracing::info!("no --state directory: nothing outlives this process"),
-        Some(path) => {
-            tracing::warn!(path = %path.display(), "this version keeps nothing in the --state directory")
-        }
     }
 }
 

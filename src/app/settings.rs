@@ -43,7 +43,7 @@ pub struct Settings {
     pub admin: SocketAddr,
     /// Nothing: the built-in database.
     pub geodb: Option<PathBuf>,
-    /// Nothing: no state outlives the process.
+    /// Where serials outlive the process. Nothing: they do not.
     pub state: Option<PathBuf>,
     pub io: Io,
     /// UDP threads per listen address.

@@ -44,6 +44,11 @@ pub(super) enum Command {
         meridian explain api.fingerprint.example.com --client 2a01:4f8::/32 --down eu-west-1 --json"
     )]
     Explain(ExplainArguments),
+    /// Turn zones of other servers into zone files
+    #[command(
+        after_help = "Example:\n  meridian import zonefile db.example.com > zones/example.com.toml"
+    )]
+    Import(ImportArguments),
     /// Ask a running server whether it is alive; for containers
     #[command(after_help = "Example:\n  meridian healthcheck --admin 127.0.0.1:8053")]
     Healthcheck(HealthcheckArguments),
@@ -67,7 +72,7 @@ pub(super) struct ServeArguments {
     /// Geo database: MMDB with country.iso_code, registered_country.iso_code or country_code [default: built in]
     #[arg(long, value_name = "FILE", env = "MERIDIAN_GEODB")]
     geodb: Option<PathBuf>,
-    /// Directory for what should outlive the process
+    /// Directory for what should outlive the process: the serials of zones that give none [default: kept in memory only]
     #[arg(long, value_name = "DIR", env = "MERIDIAN_STATE")]
     state: Option<PathBuf>,
     /// Back end of the DNS sockets [default: sockets]
@@ -170,6 +175,33 @@ pub(super) struct ExplainArguments {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArguments {
+    #[command(subcommand)]
+    pub(super) command: ImportCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ImportCommand {
+    /// Print a master file (RFC 1035, as BIND, NSD and Knot have it) as TOML
+    #[command(
+        after_help = "Mistakes and warnings go to standard error, the TOML to standard output. Comments are lost, and the\n\
+        signatures of a signed zone are left out.\n\n\
+        Example:\n  meridian import zonefile /etc/bind/db.example.com > zones/example.com.toml"
+    )]
+    Zonefile(ImportZonefileArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportZonefileArguments {
+    /// The master file
+    pub(super) file: PathBuf,
+    /// The zone that the file is about, below which its relative names are [default: from the file's name, if that is
+    /// example.com.zone or db.example.com]
+    #[arg(long, value_name = "NAME")]
+    pub(super) origin: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod explain;
 mod healthcheck;
+mod import;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
         Some(Command::Serve(serve)) => run_server(serve),
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
+        Some(Command::Import(arguments)) => import::run(&arguments.command),
         Some(Command::Healthcheck(arguments)) => healthcheck::run(&arguments),
     };
     match result {
@@ -45,10 +47,15 @@ pub fn main() -> ExitCode {
 type CommandError = Box<dyn std::error::Error>;
 type CommandResult = Result<ExitCode, CommandError>;
 
+/// What is logged unless `RUST_LOG` says otherwise. hickory-server writes two lines for each query, and a warning for each
+/// datagram that it can't answer: strangers could fill the disk.
+const USUAL_LOG: &str = "info,hickory=error";
+
 fn run_server(arguments: ServeArguments) -> CommandResult {
     let settings = Settings::resolve(arguments.typed())?;
+    let log = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| USUAL_LOG.to_owned());
     let filter =
-        EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+        EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).parse_lossy(log);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

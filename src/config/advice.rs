@@ -1,124 +1,168 @@
-//! Warnings about zones that can be served and will disappoint: records that lead nowhere, data that nobody can see.
+//! Warnings about zones that can be served and will disappoint: records that lead nowhere, data that nobody can see, settings that
+//! the rest of the net does not honour.
+//!
+//! | file | warns of |
+//! |---|---|
+//! | `cuts` | what delegations and DNAMEs hide, and delegations that can't be followed |
+//! | `targets` | names in records that do not lead to what the record promises |
+//! | `chains` | CNAMEs that lead to CNAMEs, in a circle or too far |
+//! | `habits` | what works and is known to hurt: one name server, two SPF records, odd timers |
+//!
+//! A zone has up to a million names, so that each of these looks at an owner once, and takes no room for it. Only errors refuse a
+//! zone; these are in [`super::zone`].
+
+mod chains;
+mod cuts;
+mod habits;
+mod targets;
 
 use std::collections::HashMap;
 
-use super::diagnostic::{Findings, Span};
+use super::diagnostic::Findings;
 use super::document::Document;
 use super::names::Owner;
 use crate::wire::{Name, RecordType};
-use crate::zone::presentation;
 
-/// Looks at every record that names a host, and at everything below a delegation.
-pub(super) fn give(document: &Document<'_>, findings: &mut Findings<'_>) {
-    let owners = document.names.iter().map(|owner| (&owner.name.value, owner)).collect();
-    let zone = Zone { apex: &document.apex.value, owners };
+/// Gives all warnings of a zone without errors. `owners` are the document's, in canonical order.
+pub(super) fn give<'d>(
+    document: &'d Document<'d>,
+    owners: &'d [&'d Owner<'d>],
+    findings: &mut Findings<'_>,
+) {
+    let zone = Zone::new(document, owners);
+    if zone.has_cuts {
+        cuts::check(&zone, findings);
+    }
+    targets::check(&zone, document, findings);
     for owner in &document.names {
-        for records in &owner.records {
-            let rtype = records.rtype.value;
-            for rdata in &records.rdata {
-                if let Some(target) = presentation::target_of(rtype, &rdata.value) {
-                    zone.check_target(rtype, &target, rdata.span.clone(), findings);
-                }
-            }
-        }
-        zone.check_visible(owner, findings);
-    }
-    for cname in document.pools.iter().filter_map(|pool| pool.cname.as_ref()) {
-        zone.check_target(RecordType::CNAME, &cname.value, cname.span.clone(), findings);
+        habits::check(owner, document, findings);
     }
 }
 
-struct Zone<'d, 't> {
+/// What hides the names below it.
+#[derive(Clone, Copy)]
+enum Cover<'d> {
+    /// A name that is delegated: it belongs to another zone, and all below it.
+    Delegation(&'d Owner<'d>),
+    /// The owner of a DNAME, whose own data can be seen.
+    Redirection(&'d Owner<'d>),
+}
+
+impl<'d> Cover<'d> {
+    fn owner(self) -> &'d Owner<'d> {
+        match self {
+            Self::Delegation(owner) | Self::Redirection(owner) => owner,
+        }
+    }
+}
+
+/// Where a name that a record speaks of is found.
+enum Place<'d> {
+    /// In another zone; nothing is known of it here.
+    Outside,
+    /// At or below a delegation, or below a DNAME.
+    Covered(Cover<'d>),
+    Owner(&'d Owner<'d>),
+    /// There is no such name, and this wildcard stands for it.
+    Wildcard(&'d Owner<'d>),
+    /// An empty non-terminal, or no name at all.
+    Missing,
+}
+
+/// The names of a zone, to look others up among them.
+struct Zone<'d> {
     apex: &'d Name,
-    owners: HashMap<&'d Name, &'d Owner<'t>>,
+    /// In canonical order: what is below a name follows it.
+    owners: &'d [&'d Owner<'d>],
+    by_name: HashMap<&'d Name, &'d Owner<'d>>,
+    /// Whether there are delegations, DNAMEs, or DS records that may lack one. Most zones have none, and then nobody needs to
+    /// look for them above each name.
+    has_cuts: bool,
 }
 
-impl<'d, 't> Zone<'d, 't> {
-    fn check_target(
-        &self,
-        rtype: RecordType,
-        target: &Name,
-        span: Span,
-        findings: &mut Findings<'_>,
-    ) {
-        if !target.is_at_or_below(self.apex) || target.is_root() || rtype == RecordType::DNAME {
-            return;
-        }
-        if self.cut_above(target).is_some() {
-            return;
-        }
-        let needs_address = matches!(rtype, RecordType::NS | RecordType::MX | RecordType::SRV);
-        match self.owners.get(target) {
-            None if self.is_covered_by_wildcard(target) => {}
-            None => self.warn_missing(target, span, findings),
-            Some(owner) if needs_address && owner.records_of(RecordType::CNAME).is_some() => {
-                let related = owner.name.span.clone();
-                findings
-                    .warning(span, format!("{target} is a CNAME, which {rtype} must not name"))
-                    .label("many resolvers will not follow it (RFC 2181 §10.3)")
-                    .related(related, "the CNAME");
-            }
-            Some(owner) if needs_address && !has_address(owner) => {
-                let related = owner.name.span.clone();
-                findings
-                    .warning(span, format!("{target} has no address"))
-                    .related(related, "no A, no AAAA, no route");
-            }
-            Some(_) => {}
-        }
+impl<'d> Zone<'d> {
+    fn new(document: &'d Document<'d>, owners: &'d [&'d Owner<'d>]) -> Self {
+        let apex = &document.apex.value;
+        let by_name = document.names.iter().map(|owner| (&owner.name.value, owner)).collect();
+        let mut zone = Self { apex, owners, by_name, has_cuts: false };
+        let is_cut = |owner: &'d Owner<'d>| {
+            zone.cover_at(owner).is_some() || owner.records_of(RecordType::DS).is_some()
+        };
+        zone.has_cuts = document.names.iter().any(is_cut);
+        zone
     }
 
-    /// Mostly a final dot that was forgotten: `aspmx.l.google.com` is below the zone without it.
-    fn warn_missing(&self, target: &Name, span: Span, findings: &mut Findings<'_>) {
-        let relative = target.display_within(self.apex).into_owned();
-        let advice = relative.contains('.').then(|| {
-            format!("if {relative} is outside the zone, write \"{relative}.\" with a final dot")
-        });
-        findings.warning(span, format!("{target} does not exist in this zone")).help_if(advice);
+    fn is_apex(&self, owner: &Owner<'_>) -> bool {
+        owner.name.value == *self.apex
     }
 
-    /// The delegation above or at a name, the apex not counted.
-    fn cut_above(&self, name: &Name) -> Option<&'d Owner<'t>> {
-        let mut name = name.clone();
-        while name != *self.apex && !name.is_root() {
-            let owner = self.owners.get(&name);
-            if let Some(owner) = owner.filter(|owner| owner.records_of(RecordType::NS).is_some()) {
-                return Some(owner);
+    /// The cover that an owner is.
+    fn cover_at(&self, owner: &'d Owner<'d>) -> Option<Cover<'d>> {
+        if owner.records_of(RecordType::NS).is_some() && !self.is_apex(owner) {
+            return Some(Cover::Delegation(owner));
+        }
+        owner.records_of(RecordType::DNAME).map(|_| Cover::Redirection(owner))
+    }
+
+    /// What hides a name.
+    fn cover_of(&self, name: &Name) -> Option<Cover<'d>> {
+        if !self.has_cuts {
+            return None;
+        }
+        let mut above = Some(name.clone());
+        while let Some(ancestor) = above.filter(|ancestor| ancestor.is_at_or_below(self.apex)) {
+            let cover = self.by_name.get(&ancestor).and_then(|owner| self.cover_at(owner));
+            match cover {
+                Some(Cover::Redirection(owner)) if owner.name.value == *name => {}
+                Some(cover) => return Some(cover),
+                None => {}
             }
-            name = name.parent()?;
+            above = ancestor.parent();
         }
         None
     }
 
-    fn is_covered_by_wildcard(&self, name: &Name) -> bool {
-        let mut above = name.parent();
-        while let Some(name) = above.filter(|name| name.is_at_or_below(self.apex)) {
-            if name.child(b"*").is_ok_and(|wildcard| self.owners.contains_key(&wildcard)) {
-                return true;
-            }
-            above = name.parent();
+    fn place_of(&self, name: &Name) -> Place<'d> {
+        if !name.is_at_or_below(self.apex) || name.is_root() {
+            return Place::Outside;
         }
-        false
+        if let Some(cover) = self.cover_of(name) {
+            return Place::Covered(cover);
+        }
+        match self.by_name.get(name) {
+            Some(owner) => Place::Owner(owner),
+            None => self.source_of_synthesis(name).map_or(Place::Missing, Place::Wildcard),
+        }
     }
 
-    /// Below a delegation only addresses of name servers are ever sent (RFC 1034 §4.2.1).
-    fn check_visible(&self, owner: &Owner<'_>, findings: &mut Findings<'_>) {
-        let name = &owner.name.value;
-        let Some(cut) = name.parent().and_then(|parent| self.cut_above(&parent)) else {
-            return;
-        };
-        let is_glue = |rtype| matches!(rtype, RecordType::A | RecordType::AAAA);
-        let has_other = owner.records.iter().any(|records| !is_glue(records.rtype.value));
-        if has_other || owner.route.is_some() {
-            findings
-                .warning(owner.name.span.clone(), format!("nobody can see the data of {name}"))
-                .label("it is below a delegation")
-                .related(cut.name.span.clone(), "delegated here");
+    /// The wildcard that stands for a name which has no records, if any does (RFC 4592 §3.3.1).
+    fn source_of_synthesis(&self, name: &Name) -> Option<&'d Owner<'d>> {
+        let mut below = name.clone();
+        while let Some(encloser) = below.parent().filter(|name| name.is_at_or_below(self.apex)) {
+            if self.exists(&below) {
+                return None;
+            }
+            let wildcard = encloser.child(b"*").ok();
+            if let Some(owner) = wildcard.and_then(|wildcard| self.by_name.get(&wildcard)) {
+                return Some(owner);
+            }
+            below = encloser;
         }
+        None
+    }
+
+    /// Whether a name has records, or a name below it has.
+    fn exists(&self, name: &Name) -> bool {
+        let next = self.owners.partition_point(|owner| owner.name.value < *name);
+        self.owners.get(next).is_some_and(|owner| owner.name.value.is_at_or_below(name))
     }
 }
 
-fn has_address(owner: &Owner<'_>) -> bool {
-    let is_address = |rtype| matches!(rtype, RecordType::A | RecordType::AAAA);
-    owner.route.is_some() || owner.records.iter().any(|records| is_address(records.rtype.value))
+fn is_address(rtype: RecordType) -> bool {
+    matches!(rtype, RecordType::A | RecordType::AAAA)
+}
+
+/// Whether addresses of the name can be sent along with a referral. A route makes none: its answers are chosen per question.
+fn has_address_records(owner: &Owner<'_>) -> bool {
+    owner.records.iter().any(|records| is_address(records.rtype.value))
 }

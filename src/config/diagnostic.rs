@@ -13,6 +13,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::Source;
+use super::source::shift_back;
 use crate::limits::ERRORS_PER_FILE;
 
 /// A range of octets in a file's text.
@@ -210,8 +211,7 @@ impl<'s> Findings<'s> {
         self.keep_latest();
         self.kept.sort_by_key(|diagnostic| diagnostic.span.as_ref().map(|span| span.start));
         for diagnostic in &mut self.kept {
-            let start = diagnostic.span.as_ref().map(|span| span.start);
-            diagnostic.position = start.map(|start| position_of(&self.source.text, start));
+            place(diagnostic, self.source);
         }
         for (count, severity, what) in [
             (self.errors, Severity::Error, "errors"),
@@ -224,6 +224,21 @@ impl<'s> Findings<'s> {
         }
         self.kept
     }
+}
+
+/// Turns the spans of a diagnostic, which are in the text of all files together, into places in their files.
+fn place(diagnostic: &mut Diagnostic, source: &Source) {
+    for related in diagnostic.related.iter_mut().filter(|related| related.path == source.path) {
+        let part = source.locate(related.span.start);
+        related.span = shift_back(&related.span, part.base);
+        related.path = part.path.to_owned();
+    }
+    let Some(span) = &diagnostic.span else { return };
+    let part = source.locate(span.start);
+    let span = shift_back(span, part.base);
+    diagnostic.position = Some(position_of(part.text, span.start));
+    diagnostic.span = Some(span);
+    diagnostic.path = part.path.to_owned();
 }
 
 /// Line and column of an octet.
@@ -374,7 +389,7 @@ mod tests {
     use super::*;
 
     fn source(text: &str) -> Source {
-        Source { path: "zones/a.toml".to_owned(), text: text.to_owned(), modified: 0 }
+        Source::new("zones/a.toml", text, 0)
     }
 
     #[test]

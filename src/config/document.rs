@@ -23,8 +23,16 @@ const FUTURE: &[(&str, &str)] = &[
     ("residency", "`residency` is not built yet"),
 ];
 
+/// In which form a zone was written, which decides what advice is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Toml,
+    Master,
+}
+
 /// One zone file.
 pub(super) struct Document<'t> {
+    pub(super) form: Form,
     pub(super) apex: Spanned<Name>,
     pub(super) ttl: Ttl,
     pub(super) checks: Vec<Check<'t>>,
@@ -56,7 +64,7 @@ pub(super) fn read<'t>(tree: &'t DeTable<'t>, findings: &mut Findings<'_>) -> Op
     };
     table.finish(FUTURE, findings);
     let apex = apex?;
-    Some(Document { apex, ttl, checks, pools, policies, names, names_span })
+    Some(Document { form: Form::Toml, apex, ttl, checks, pools, policies, names, names_span })
 }
 
 fn read_apex(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<Spanned<Name>> {

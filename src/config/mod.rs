@@ -13,9 +13,13 @@
 //! |---|---|
 //! | `syntax` | TOML itself, and the apex of a file that is none |
 //! | `reader`, `value` | typed walking of the tree; durations, TTLs, suggestions |
+//! | `source` | a file's text, with those of the files that it includes |
 //! | `document` with `check`, `pool`, `policy`, `place`, `names` | the grammar |
+//! | `master` | a master file as a document |
+//! | `print` | a zone as TOML |
 //! | `routing`, `graph` | references between pools and policies; loops, depth, cost |
 //! | `zone`, `advice` | rules of a zone as a whole: errors, and warnings |
+//! | `serial` | the serial of a zone that gives none, from one load to the next |
 //! | `diagnostic` | what a mistake is, and how it is printed |
 //! | `settings` | the server's own file |
 //!
@@ -35,13 +39,17 @@ mod check;
 mod diagnostic;
 mod document;
 mod graph;
+mod master;
 mod names;
 mod place;
 mod policy;
 mod pool;
+mod print;
 mod reader;
 mod routing;
+mod serial;
 mod settings;
+mod source;
 mod syntax;
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may panic")]
@@ -53,23 +61,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Position, Related, Severity, Span, render};
+pub use print::print_toml;
+pub use serial::{Digest, ServedSerial, derive_serial};
 pub use settings::{Io, Settings, check_identity, read_settings};
+pub use source::{Included, Source};
 
 use crate::health::{CheckSpec, ProbeAddress};
 use crate::policy::{Route, Routing};
 use crate::wire::Name;
 use crate::zone::RRset;
 use diagnostic::Findings;
-
-/// The text of one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// As shown to the user.
-    pub path: String,
-    pub text: String,
-    /// When the file was last changed, in seconds since 1970: the serial of an SOA that gives none.
-    pub modified: u32,
-}
+use master::Signatures;
 
 /// A zone, ready to be made part of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +83,8 @@ pub struct CompiledZone {
     pub routing: Routing,
     /// Indexed by [`crate::policy::CheckId`].
     pub checks: Vec<CompiledCheck>,
+    /// The SOA leaves its serial out. It has the file's time of change as long as nobody sets a better one.
+    pub has_derived_serial: bool,
 }
 
 /// What one name answers with.
@@ -115,27 +119,70 @@ impl Rejected {
     pub fn unreadable(source: &Source, why: &str) -> Self {
         let mut findings = Findings::new(source);
         findings.error_of_file(why.to_owned());
-        Self { apex: syntax::recover_apex(&source.text), diagnostics: findings.finish() }
+        Self { apex: recover_apex(source), diagnostics: findings.finish() }
     }
 }
 
 /// A zone with its warnings, or why there is none.
 pub type Compiled = Result<(CompiledZone, Vec<Diagnostic>), Rejected>;
 
-/// Compiles one zone file.
+/// Compiles one zone file: a master file if its name ends in `.zone`, else TOML.
 ///
 /// # Errors
 /// All mistakes of the file, up to [`crate::limits::ERRORS_PER_FILE`], and its apex if that could be made out.
 pub fn compile_zone(source: &Source) -> Compiled {
+    compile_with(source, |findings| {
+        if source.is_master() {
+            compile_master(source, findings)
+        } else {
+            compile_text(source, findings)
+        }
+    })
+}
+
+/// Compiles a master file, whatever its name, with names below this origin. Signatures of a signed zone are left out.
+///
+/// # Errors
+/// As [`compile_zone`].
+pub fn import_master(source: &Source, origin: &Name) -> Compiled {
+    compile_with(source, |findings| {
+        let document = master::read(source, origin, Signatures::LeaveOut, findings)?;
+        Some(zone::compile(&document, findings))
+    })
+}
+
+fn compile_with<'s>(
+    source: &'s Source,
+    compile: impl FnOnce(&mut Findings<'s>) -> Option<CompiledZone>,
+) -> Compiled {
     let mut findings = Findings::new(source);
-    let zone = compile_text(source, &mut findings);
+    let zone = compile(&mut findings);
     let has_errors = findings.has_errors();
     let diagnostics = findings.finish();
     match zone {
         Some(zone) if !has_errors => Ok((zone, diagnostics)),
         Some(zone) => Err(Rejected { apex: Some(zone.apex), diagnostics }),
-        None => Err(Rejected { apex: syntax::recover_apex(&source.text), diagnostics }),
+        None => Err(Rejected { apex: recover_apex(source), diagnostics }),
     }
+}
+
+fn recover_apex(source: &Source) -> Option<Name> {
+    if source.is_master() {
+        master::recover_apex(source)
+    } else {
+        syntax::recover_apex(&source.text)
+    }
+}
+
+fn compile_master(source: &Source, findings: &mut Findings<'_>) -> Option<CompiledZone> {
+    let Some(origin) = master::origin_of(source) else {
+        findings
+            .error_of_file("the file's name is no name of a zone")
+            .help("call it after the zone: `example.com.zone`; the root's is `root.zone`");
+        return None;
+    };
+    let document = master::read(source, &origin, Signatures::Refuse, findings)?;
+    Some(zone::compile(&document, findings))
 }
 
 fn compile_text(source: &Source, findings: &mut Findings<'_>) -> Option<CompiledZone> {
@@ -173,12 +220,12 @@ pub fn compile_zones(sources: &[Source]) -> Vec<Compiled> {
 fn reject_second(result: &mut Compiled, apex: &Name, source: &Source, first: &Source) {
     let mut findings = Findings::new(source);
     let message = format!("the zone {apex} is also defined in {}", first.path);
-    let error = match syntax::apex_span(&source.text) {
+    let error = match apex_span(source) {
         Some(span) => findings.error(span, message),
         None => findings.error_of_file(message),
     };
     error.help("one zone is one file: merge them, or remove one");
-    if let Some(span) = syntax::apex_span(&first.text) {
+    if let Some(span) = apex_span(first) {
         error.related_in(&first.path, span, "the zone that is kept");
     }
     let mut diagnostics = findings.finish();
@@ -187,4 +234,9 @@ fn reject_second(result: &mut Compiled, apex: &Name, source: &Source, first: &So
         Err(rejected) => std::mem::take(&mut rejected.diagnostics),
     });
     *result = Err(Rejected { apex: Some(apex.clone()), diagnostics });
+}
+
+/// Where a TOML file says which zone it is.
+fn apex_span(source: &Source) -> Option<Span> {
+    if source.is_master() { None } else { syntax::apex_span(&source.text) }
 }

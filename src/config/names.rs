@@ -40,6 +40,8 @@ pub(super) struct Owner<'t> {
     pub(super) ttl: Option<Ttl>,
     pub(super) records: Vec<Records>,
     pub(super) route: Option<TypedRoute<'t>>,
+    /// Its SOA leaves out the serial, which is the time of change of the file then.
+    pub(super) has_derived_serial: bool,
 }
 
 impl Owner<'_> {
@@ -137,7 +139,7 @@ fn read_entry<'t>(
     }
     let route = read_route(&mut table, findings);
     let ttl = table.take("ttl").and_then(|item| item.value.ttl(findings));
-    let mut owner = Owner { name, ttl, records: Vec::new(), route };
+    let mut owner = Owner { name, ttl, records: Vec::new(), route, has_derived_serial: false };
     for record in table.take_all() {
         read_records(&mut owner, item, &record, apex, findings);
     }
@@ -182,6 +184,8 @@ fn read_records(
         return;
     }
     let (ttl, texts) = read_values(rtype, item, findings);
+    owner.has_derived_serial |= rtype == RecordType::SOA
+        && texts.first().is_some_and(|text| presentation::is_short_soa(text.value));
     let rdata = texts.iter().filter_map(|text| {
         let octets = read_rdata(rtype, text, apex, findings)?;
         Some(Spanned { value: octets, span: text.span.clone() })

@@ -90,7 +90,7 @@ mod tests {
     type Read = fn(&Spanned<&str>, &mut Findings<'_>) -> Option<Place>;
 
     fn read(read: Read, code: &str) -> Result<Place, Box<Diagnostic>> {
-        let source = Source { path: "a.toml".into(), text: code.into(), modified: 0 };
+        let source = Source::new("a.toml", code, 0);
         let mut findings = Findings::new(&source);
         let place = read(&Spanned { value: code, span: 0..code.len() }, &mut findings);
         place.ok_or_else(|| Box::new(findings.finish().remove(0)))

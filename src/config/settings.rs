@@ -32,7 +32,7 @@ pub struct Settings {
     pub admin: Option<SocketAddr>,
     /// The country database.
     pub geodb: Option<PathBuf>,
-    /// Where state is kept over a restart.
+    /// Where serials are kept over a restart.
     pub state: Option<PathBuf>,
     pub io: Option<Io>,
     /// UDP workers per address, 1 to [`WORKERS`].
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Settings, Vec<Diagnostic>> {
-        read_settings(&Source { path: "meridian.toml".into(), text: text.into(), modified: 0 })
+        read_settings(&Source::new("meridian.toml", text, 0))
     }
 
     #[test]

@@ -225,7 +225,7 @@ mod tests {
             ("[t]\na = 1\nx = { a = 5, a = 6 }\n", "a = 5"),
             ("[t]\nz = 1\n[u]\n[t]\nz = 2\n", "[t]\nz = 1"),
         ] {
-            let source = Source { path: String::new(), text: text.to_owned(), modified: 0 };
+            let source = Source::new("", text, 0);
             let mut findings = Findings::new(&source);
             assert!(parse(&source, &mut findings).is_none());
             let found = findings.finish();

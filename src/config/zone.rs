@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::diagnostic::{Findings, Span};
-use super::document::Document;
+use super::document::{Document, Form};
 use super::names::{Owner, Records, TypedRoute};
 use super::routing::{Connected, connect};
 use super::{CompiledName, CompiledZone, advice};
@@ -18,7 +18,8 @@ const RECORD_HEADER_OCTETS: usize = 12;
 /// Compiles a document. The result is a zone only if the findings have no errors.
 pub(super) fn compile(document: &Document<'_>, findings: &mut Findings<'_>) -> CompiledZone {
     let mut connected = connect(document, findings);
-    let compiled = sorted(&document.names).into_iter().map(|owner| {
+    let owners = sorted(&document.names);
+    let compiled = owners.iter().map(|owner| {
         let compiled = compile_owner(owner, document, &mut connected, findings);
         (owner.name.value.clone(), compiled)
     });
@@ -26,10 +27,12 @@ pub(super) fn compile(document: &Document<'_>, findings: &mut Findings<'_>) -> C
     check_apex(document, findings);
     if !findings.has_errors() {
         connected.warn_unused(document, findings);
-        advice::give(document, findings);
+        advice::give(document, &owners, findings);
     }
     let apex = document.apex.value.clone();
-    CompiledZone { apex, names, routing: connected.routing, checks: connected.checks }
+    let has_derived_serial = apex_of(document).is_some_and(|owner| owner.has_derived_serial);
+    let Connected { routing, checks, .. } = connected;
+    CompiledZone { apex, names, routing, checks, has_derived_serial }
 }
 
 /// Owners in canonical order, so that the map is built in one go: with a million names comparing is much of the time.
@@ -49,7 +52,7 @@ fn compile_owner(
     let rrsets = owner.records.iter().map(|records| RRset {
         rtype: records.rtype.value,
         ttl: records.ttl.unwrap_or(ttl),
-        rdata: distinct_rdata(records, &owner.name.value, findings),
+        rdata: distinct_rdata(records, &owner.name.value, document.form, findings),
     });
     let rrsets = rrsets.collect();
     check_owner(owner, document, findings);
@@ -61,7 +64,12 @@ fn compile_owner(
 }
 
 /// The records of a set, none twice (RFC 2181 §5) and together no more than an answer holds.
-fn distinct_rdata(records: &Records, owner: &Name, findings: &mut Findings<'_>) -> Vec<Box<[u8]>> {
+fn distinct_rdata(
+    records: &Records,
+    owner: &Name,
+    form: Form,
+    findings: &mut Findings<'_>,
+) -> Vec<Box<[u8]>> {
     let rtype = records.rtype.value;
     let mut seen: HashMap<_, Span> = HashMap::new();
     let mut octets = 0usize;
@@ -70,7 +78,11 @@ fn distinct_rdata(records: &Records, owner: &Name, findings: &mut Findings<'_>) 
         let key = presentation::comparable(rtype, &rdata.value);
         if let Some(first) = seen.insert(key, rdata.span.clone()) {
             let message = format!("{owner} has the same {rtype} record twice");
-            findings.error(rdata.span.clone(), message).related(first, "first here");
+            let finding = match form {
+                Form::Toml => findings.error(rdata.span.clone(), message),
+                Form::Master => findings.warning(rdata.span.clone(), message),
+            };
+            finding.related(first, "first here");
             continue;
         }
         octets = octets.saturating_add(rdata.value.len()).saturating_add(RECORD_HEADER_OCTETS);
@@ -100,16 +112,30 @@ fn check_owner(owner: &Owner<'_>, document: &Document<'_>, findings: &mut Findin
         let message = format!("the SOA belongs to the apex, {}", document.apex.value);
         findings.error(soa.rtype.span.clone(), message).help("write it at \"@\"");
     }
-    let Some(ns) = owner.records_of(RecordType::NS).filter(|_| !is_apex) else {
-        return;
-    };
-    if owner.name.value.is_wildcard() {
+    if let Some(ns) = owner.records_of(RecordType::NS).filter(|_| !is_apex) {
+        check_cut(owner, ns, findings);
+    }
+}
+
+/// A delegation gives its name away: wildcards can't (RFC 4592 §4.2), and what is ours alone to answer can't stand there.
+fn check_cut(owner: &Owner<'_>, ns: &Records, findings: &mut Findings<'_>) {
+    let name = &owner.name.value;
+    if name.is_wildcard() {
         findings.error(ns.rtype.span.clone(), "a wildcard cannot delegate (RFC 4592 §4.2)");
     }
     if let Some(route) = &owner.route {
-        let message = format!("{} is delegated and cannot be routed as well", owner.name.value);
+        let message = format!("{name} is delegated and cannot be routed as well");
         let error = findings.error(route.target.span.clone(), message);
         error.related(ns.rtype.span.clone(), "delegated here");
+    }
+    if let Some(dname) = owner.records_of(RecordType::DNAME) {
+        findings
+            .error(dname.rtype.span.clone(), format!("{name} is delegated and cannot have a DNAME"))
+            .label("NS and DNAME both say where the names below are")
+            .related(ns.rtype.span.clone(), "delegated here")
+            .help(
+                "write the DNAME at the apex of the zone below (RFC 6672 §2.3), or remove the NS",
+            );
     }
 }
 
@@ -121,6 +147,13 @@ fn check_cname(owner: &Owner<'_>, cname: &Records, is_apex: bool, findings: &mut
             .error(cname.rtype.span.clone(), "the apex cannot be a CNAME")
             .label("SOA and NS stand here, and a CNAME stands alone")
             .help("make a pool of the addresses, or write A and AAAA records");
+        return;
+    }
+    if let Some(dname) = owner.records_of(RecordType::DNAME) {
+        findings
+            .error(cname.rtype.span.clone(), format!("{name} has a CNAME beside a DNAME"))
+            .related(dname.rtype.span.clone(), "the DNAME")
+            .help("a CNAME redirects the name, a DNAME the names below it, and a name has one of them (RFC 6672 §2.4)");
         return;
     }
     let other = owner.records.iter().find(|records| records.rtype.value != RecordType::CNAME);
@@ -213,11 +246,25 @@ fn pool_of<'d, 't>(document: &'d Document<'t>, id: PoolId) -> Option<&'d super::
     document.pools.get(usize::from(id.0))
 }
 
+fn apex_of<'d, 't>(document: &'d Document<'t>) -> Option<&'d Owner<'t>> {
+    document.names.iter().find(|owner| owner.name.value == document.apex.value)
+}
+
 /// The apex has exactly one SOA and at least one NS (RFC 1035 §5.2).
 fn check_apex(document: &Document<'_>, findings: &mut Findings<'_>) {
-    let apex = document.names.iter().find(|owner| owner.name.value == document.apex.value);
+    let apex = apex_of(document);
     let present: HashSet<RecordType> =
         apex.iter().flat_map(|owner| &owner.records).map(|records| records.rtype.value).collect();
+    if document.form == Form::Master {
+        // Without an SOA there would be no document.
+        if !present.contains(&RecordType::NS) {
+            let message = format!("the zone {} has no NS records at its apex", document.apex.value);
+            let help =
+                format!("add `{} IN NS ns1` with the name of each server", document.apex.value);
+            findings.error(document.apex.span.clone(), message).help(help);
+        }
+        return;
+    }
     let missing: Vec<&str> = [
         (RecordType::SOA, "SOA = \"ns1 hostmaster\""),
         (RecordType::NS, "NS = [\"ns1\", \"ns2\"]"),

@@ -352,7 +352,7 @@ mod tests {
             ns = { A = "192.0.2.1" }
             www = { policy = "both" }
         "#;
-        let source = Source { path: "a.toml".into(), text: text.into(), modified: 1 };
+        let source = Source::new("a.toml", text, 1);
         let (zone, _) = compile_zone(&source).expect("a sound zone");
         let snapshot = Snapshot::compile(Ingredients {
             zones: vec![zone],

@@ -8,8 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use crate::config::Source;
-use crate::limits::ZONE_FILE_OCTETS;
+use crate::config::{Included, Source};
+use crate::limits::{INCLUDED_FILES, ZONE_FILE_OCTETS};
+use crate::zone::master::included_names;
 
 /// What could not be read.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ impl fmt::Display for StoreError {
             }
             Problem::Io(error) => write!(f, "can't read {path}: {error}"),
             Problem::NoZones => {
-                write!(f, "{path} holds no zone file: one whose name ends in .toml")
+                write!(f, "{path} holds no zone file: one whose name ends in .toml or .zone")
             }
             Problem::TooLarge(octets) => {
                 write!(
@@ -76,8 +77,8 @@ pub fn read_zones(directory: &Path) -> Result<Vec<ZoneFile>, StoreError> {
         let path = entry.map_err(io)?.path();
         let is_hidden =
             path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        let is_toml = path.extension().is_some_and(|extension| extension == "toml");
-        if is_toml && !is_hidden && !path.is_dir() {
+        let is_zone = path.extension().is_some_and(|end| end == "toml" || end == "zone");
+        if is_zone && !is_hidden && !path.is_dir() {
             paths.push(path);
         }
     }
@@ -88,9 +89,10 @@ pub fn read_zones(directory: &Path) -> Result<Vec<ZoneFile>, StoreError> {
     Ok(paths.iter().map(|path| read_zone(path)).collect())
 }
 
-/// Reads one zone file, as far as that is possible.
+/// Reads one zone file, as far as that is possible: TOML, or a master file if its name ends in `.zone`.
 pub fn read_zone(path: &Path) -> ZoneFile {
-    match read_source(path) {
+    let is_master = path.extension().is_some_and(|extension| extension == "zone");
+    match if is_master { read_master(path) } else { read_source(path) } {
         Ok(source) => ZoneFile { source, error: None },
         Err(error) => {
             // Its zone may still be made out, so that its queries get SERVFAIL.
@@ -99,7 +101,7 @@ pub fn read_zone(path: &Path) -> ZoneFile {
                 _ => Vec::new(),
             };
             let text = String::from_utf8_lossy(&text).into_owned();
-            let source = Source { path: path.display().to_string(), text, modified: 0 };
+            let source = Source::new(path.display().to_string(), text, 0);
             ZoneFile { source, error: Some(error) }
         }
     }
@@ -107,17 +109,68 @@ pub fn read_zone(path: &Path) -> ZoneFile {
 
 /// Reads one file as text.
 pub fn read_source(path: &Path) -> Result<Source, StoreError> {
+    let (octets, modified) = read_checked(path)?;
+    let text = String::from_utf8(octets).map_err(|_| fail(path, Problem::NotUtf8))?;
+    Ok(Source::new(path.display().to_string(), text, modified))
+}
+
+/// Octets of a file of bearable size, and when it was last changed, in seconds since 1970.
+fn read_checked(path: &Path) -> Result<(Vec<u8>, u32), StoreError> {
     let io = |error| fail(path, Problem::Io(error));
     let metadata = std::fs::metadata(path).map_err(io)?;
     if metadata.len() > u64::try_from(ZONE_FILE_OCTETS).unwrap_or(u64::MAX) {
         return Err(fail(path, Problem::TooLarge(metadata.len())));
     }
     let octets = std::fs::read(path).map_err(io)?;
-    let text = String::from_utf8(octets).map_err(|_| fail(path, Problem::NotUtf8))?;
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     // Serial numbers count modulo 2^32 (RFC 1982), so that the lower half of the seconds is what is wanted for ever.
     let modified = modified.map_or(0, |age| (age.as_secs() & u64::from(u32::MAX)) as u32);
-    Ok(Source { path: path.display().to_string(), text, modified })
+    Ok((octets, modified))
+}
+
+/// Reads a master file and every file that it includes. Names of included files are relative to the file that includes.
+///
+/// # Errors
+/// Only if the file itself can't be read. What it includes is the author's, and told as a mistake of the file.
+pub fn read_master(path: &Path) -> Result<Source, StoreError> {
+    let (text, modified) = read_text(path)?;
+    let mut octets = text.len();
+    let mut open = vec![(path.to_owned(), included_names(&text))];
+    let mut source = Source::new(path.display().to_string(), text, modified);
+    let mut by = 0;
+    while let Some((path, names)) = open.get(by).cloned() {
+        for name in names {
+            if source.included.len() >= INCLUDED_FILES || octets > ZONE_FILE_OCTETS {
+                return Ok(source);
+            }
+            let path = path.with_file_name(&name);
+            let text = read_text(&path).map(|(text, _)| text).map_err(|error| error.to_string());
+            octets += text.as_ref().map_or(0, String::len);
+            open.push((path.clone(), text.as_deref().map(included_names).unwrap_or_default()));
+            source.included.push(Included { by, name, path: path.display().to_string(), text });
+        }
+        by += 1;
+    }
+    Ok(source)
+}
+
+/// Reads a master file as text. Octets beyond ASCII in a file that is not UTF-8 (comments in Latin-1, most times) become decimal
+/// escapes, which mean the same (RFC 1035 §5.1).
+fn read_text(path: &Path) -> Result<(String, u32), StoreError> {
+    let (octets, modified) = read_checked(path)?;
+    let text = String::from_utf8(octets).unwrap_or_else(|error| {
+        let octets = error.into_bytes();
+        let mut text = String::with_capacity(octets.len());
+        for octet in octets {
+            if octet.is_ascii() {
+                text.push(char::from(octet));
+            } else {
+                text.push_str(&format!("\\{octet:03}"));
+            }
+        }
+        text
+    });
+    Ok((text, modified))
 }
 
 /// Reads one file as octets.

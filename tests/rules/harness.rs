@@ -125,7 +125,7 @@ impl Zone {
              \"@\" = {{ SOA = \"ns1 hostmaster\", NS = \"ns1\" }}\nns1 = {{ A = \"192.0.2.53\" }}\n{}",
             self.sections, self.names
         );
-        Source { path: "example.com.toml".into(), text, modified: 1_700_000_000 }
+        Source::new("example.com.toml", text, 1_700_000_000)
     }
 
     /// The world that serves this zone, by the atlas.
