@@ -5,6 +5,7 @@ mod harness;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use harness::back_end;
 use harness::example::{self, BIG, MEDIUM};
 use harness::server::Server;
 use harness::tools::{Dig, dig, dig_short, nslookup};
@@ -229,6 +230,9 @@ fn ipv6_clients_are_answered_over_udp_and_tcp() {
 /// A server on all addresses answers from the one that it was asked at, or resolvers would drop the answer.
 #[test]
 fn a_server_on_all_addresses_answers_from_the_one_that_was_asked() {
+    if back_end::differs("wildcard addresses") {
+        return;
+    }
     let zone = example::example();
     let server =
         Server::start(&[("example.toml", &zone)], &["--listen", "0.0.0.0:0", "--listen", "[::]:0"]);
@@ -369,7 +373,11 @@ fn rule_77_source_length_0_is_answered_for_the_resolver_with_scope_0() {
     let family = expected.len() - 4;
     expected[family..family + 2].copy_from_slice(&[0, 0]);
     client.send(&Ask::new("www.places.example", A).option(8, &[0; 4]).octets());
-    assert_eq!(client.receive(), Some(expected));
+    let received = client.receive();
+    if back_end::differs("unread") {
+        return assert_eq!(received.map(|octets| octets[3] & 15), Some(FORMERR as u8));
+    }
+    assert_eq!(received, Some(expected));
     let reply = dig(server.ipv4(), &["+subnet=0", "www.places.example", "A"]);
     assert_ok(&reply);
     assert!(reply.subnet.is_some_and(|subnet| subnet.ends_with("/0/0")), "{}", reply.text);
@@ -391,11 +399,18 @@ fn rule_78_a_malformed_client_subnet_is_formerr() {
         (&[0, 1, 20, 0, 46, 4, 0x1f], "a bit beyond the source length"),
     ] {
         let ask = Ask::new("www.places.example", A).option(8, option);
-        let reply = server.ask(&ask);
+        let reply = UdpClient::connect(server.ipv4()).exchange_octets(&ask.octets());
         assert_eq!(reply.rcode(), FORMERR, "{why}");
         assert_eq!(reply.counts()[1..3], [0, 0], "{why}");
         let mut stream = TcpClient::connect(server.ipv4());
-        assert_eq!(stream.exchange(&ask).rcode(), FORMERR, "{why}, over TCP");
+        stream.send(&ask);
+        let over_tcp = stream.receive();
+        assert_eq!(over_tcp.rcode(), FORMERR, "{why}, over TCP");
+        // What hickory-proto takes for well-formed comes to us, and is answered by us.
+        if !back_end::differs("unread") || reply.message.edns.is_some() {
+            reply.assert_answers(&ask);
+            over_tcp.assert_answers(&ask);
+        }
     }
     let twice = Ask::new("www.places.example", A).subnet("46.4.0.0/24").subnet("8.8.8.0/24");
     assert_eq!(server.ask(&twice).rcode(), FORMERR);

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use harness::responder::Responder;
 use harness::server::{self, Directory, Refused, Server, run};
 use harness::tools::{dig, dig_short};
-use harness::wire::{A, Ask, NXDOMAIN, SERVFAIL, UdpClient};
+use harness::wire::{A, Ask, NXDOMAIN, SERVFAIL, SOA, UdpClient};
 use harness::{PATIENCE, example, http, wait_until};
 use mmdb_writer::{Value, Writer};
 
@@ -514,4 +514,146 @@ fn a_log_that_can_not_be_written_does_not_end_it() {
     server.reload();
     server.wait_until_ready_says("degraded");
     assert_eq!(address_of(&server, "www.one.example"), ["192.0.2.1"]);
+}
+
+/// A server whose zone files and state outlive it, and whose zone files have the times that a test gives them.
+struct Kept {
+    directory: Directory,
+}
+
+impl Kept {
+    fn create() -> Self {
+        let kept = Self { directory: Directory::create() };
+        std::fs::create_dir(kept.path("zones")).unwrap();
+        kept
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The zone one.example with an address of `www`, as if it had been written then.
+    fn write(&self, address: &str, changed: u64) {
+        let (path, aside) = (self.path("zones/one.toml"), self.path("zones/.one.toml"));
+        std::fs::write(&aside, zone("one.example", address)).unwrap();
+        let file = std::fs::File::options().write(true).open(&aside).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(changed)).unwrap();
+        std::fs::rename(&aside, path).unwrap();
+    }
+
+    fn start(&self, with_state: bool) -> Server {
+        let (zones, state) = (self.path("zones"), self.path("state/deep"));
+        let (zones, state) = (zones.to_str().unwrap(), state.to_str().unwrap());
+        let arguments = ["--zones", zones, "--state", state];
+        let arguments = if with_state { &arguments[..] } else { &arguments[..2] };
+        Server::start(&[], arguments)
+    }
+
+    /// Reloads, and waits until that is done: a zone that comes or goes tells.
+    fn reload(&self, server: &Server) {
+        let path = self.path("zones/tell.toml");
+        let is_there = path.exists();
+        if is_there {
+            std::fs::remove_file(&path).unwrap();
+        } else {
+            std::fs::write(&path, zone("tell.example", "192.0.2.7")).unwrap();
+        }
+        server.reload();
+        wait_until("the reload is done", PATIENCE, || {
+            address_of(server, "www.tell.example").is_empty() == is_there
+        });
+    }
+}
+
+fn serial_of(server: &Server, apex: &str) -> u32 {
+    let soa = server.ask(&Ask::new(apex, SOA)).rdata();
+    let serial = soa.first().and_then(|soa| soa.split_whitespace().nth(2));
+    serial.unwrap_or_else(|| panic!("{soa:?}")).parse().unwrap()
+}
+
+/// When the zone of these tests was first written: in 2023.
+const WRITTEN: u64 = 1_700_000_000;
+
+#[test]
+fn a_serial_taken_from_a_file_never_goes_back_at_reload() {
+    let kept = Kept::create();
+    kept.write("192.0.2.1", WRITTEN);
+    let server = kept.start(false);
+    let written = u32::try_from(WRITTEN).unwrap();
+    for (address, changed, expected, what) in [
+        ("192.0.2.1", WRITTEN, written, "nothing new"),
+        ("192.0.2.1", WRITTEN + 60, written, "touched"),
+        ("192.0.2.1", WRITTEN - 60, written, "an older copy of the same"),
+        ("192.0.2.2", WRITTEN - 60, written + 1, "an older time, and other contents"),
+        ("192.0.2.3", WRITTEN - 60, written + 2, "twice in a second"),
+        ("192.0.2.4", WRITTEN + 60, written + 60, "a newer time"),
+    ] {
+        kept.write(address, changed);
+        kept.reload(&server);
+        assert_eq!(address_of(&server, "www.one.example"), [address], "{what}");
+        assert_eq!(serial_of(&server, "one.example"), expected, "{what}");
+    }
+    // A negative answer has the same SOA.
+    let denied = server.ask(&Ask::new("missing.one.example", A));
+    let mut authority = denied.message.authorities.iter().map(|record| record.data.to_string());
+    let expected = format!(" {} ", written + 60);
+    assert!(
+        authority.next_back().is_some_and(|soa| soa.contains(&expected)),
+        "{:?}",
+        denied.message
+    );
+    assert!(!kept.path("state").exists());
+}
+
+#[test]
+fn a_state_directory_keeps_serials_over_a_restart() {
+    let kept = Kept::create();
+    let written = u32::try_from(WRITTEN).unwrap();
+    kept.write("192.0.2.1", WRITTEN);
+    let first = kept.start(true);
+    assert_eq!(serial_of(&first, "one.example"), written);
+    kept.write("192.0.2.2", WRITTEN - 60);
+    kept.reload(&first);
+    assert_eq!(serial_of(&first, "one.example"), written + 1);
+    // A reload that is refused is not remembered.
+    std::fs::write(kept.path("zones/bad.toml"), broken("bad.example")).unwrap();
+    kept.write("192.0.2.3", WRITTEN + 60);
+    first.reload();
+    first.wait_until_ready_says("degraded");
+    std::fs::remove_file(kept.path("zones/bad.toml")).unwrap();
+    kept.write("192.0.2.2", WRITTEN - 60);
+    assert_eq!(first.stop("TERM"), Some(0));
+
+    let second = kept.start(true);
+    assert_eq!(serial_of(&second, "one.example"), written + 1, "the same contents");
+    drop(second);
+    kept.write("192.0.2.4", WRITTEN - 90);
+    let third = kept.start(true);
+    assert_eq!(serial_of(&third, "one.example"), written + 2, "other contents");
+    drop(third);
+
+    for damaged in [&b"{ \"format\": 1, \"zones\": { \"one.exa"[..], b"\xff\x00", b""] {
+        std::fs::write(kept.path("state/deep/serials.json"), damaged).unwrap();
+        let fourth = kept.start(true);
+        fourth.wait_for_log("serials are forgotten");
+        assert_eq!(serial_of(&fourth, "one.example"), written - 90, "the file's time");
+    }
+    // It was written anew.
+    kept.write("192.0.2.5", WRITTEN - 90);
+    assert_eq!(serial_of(&kept.start(true), "one.example"), written - 89);
+}
+
+#[test]
+fn a_state_directory_that_can_not_be_made_is_a_clear_error() {
+    let directory = Directory::create();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let zone = zone("one.example", "192.0.2.1");
+    let state = file.join("state");
+    let arguments = ["--state", state.to_str().unwrap()];
+    let refused = refused(Server::try_start(&[("one.toml", &zone)], &arguments));
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    let expected = format!("can't make the state directory {}", state.display());
+    assert!(refused.stderr.contains(&expected), "{}", refused.stderr);
+    assert!(refused.stdout.is_empty(), "{}", refused.stdout);
 }

@@ -1,16 +1,28 @@
 //! The portable back end, `--io hickory`: hickory-server's sockets over the same engine, and so the same answers.
+//!
+//! The tests of answers, abuse and malformed messages, with clients and in bulk, run here once more: they are the modules
+//! below, and know by the name of this crate which back end they are to start. Where it may differ is in
+//! [`harness::back_end`].
 
+#![allow(clippy::duplicate_mod, reason = "each file of tests brings the harness with it")]
+
+#[path = "abuse.rs"]
+mod abuse;
+#[path = "answers.rs"]
+mod answers;
+#[path = "clients.rs"]
+mod clients;
 mod harness;
+#[path = "malformed.rs"]
+mod malformed;
+#[path = "sweep.rs"]
+mod sweep;
 
-use std::time::Duration;
-
-use harness::example::{self, BIG, MEDIUM};
+use harness::example;
 use harness::fingerprint::{API, API_CNAME, API_WEIGHTED, CLIENTS, Deployment, EU_WEST_1};
-use harness::tools::{dig, dig_short, nslookup};
-use harness::wire::{A, Ask, FORMERR, TXT, TcpClient, UdpClient};
+use harness::tools::dig;
+use harness::wire::{A, Ask};
 use harness::{PATIENCE, wait_until};
-
-const HICKORY: [&str; 2] = ["--io", "hickory"];
 
 /// Questions whose answers must not depend on the back end.
 const QUESTIONS: &[&[&str]] = &[
@@ -42,8 +54,8 @@ const QUESTIONS: &[&[&str]] = &[
 
 #[test]
 fn both_back_ends_answer_alike() {
-    let sockets = example::serve(&[]);
-    let hickory = example::serve(&HICKORY);
+    let sockets = example::serve(&["--io", "sockets"]);
+    let hickory = example::serve(&[]);
     for question in QUESTIONS {
         let [ours, theirs] = [&sockets, &hickory].map(|server| dig(server.ipv4(), question));
         assert_eq!(theirs.status, ours.status, "{question:?}\n{}", theirs.text);
@@ -66,50 +78,8 @@ fn both_back_ends_answer_alike() {
 }
 
 #[test]
-fn truncation_and_the_way_to_tcp_work() {
-    let server = example::serve(&HICKORY);
-    let at = server.ipv4();
-    let reply = dig(at, &["big.example.com", "TXT"]);
-    assert!(reply.text.contains(";; Truncated, retrying in TCP mode."), "{}", reply.text);
-    assert_eq!(reply.answer.len(), BIG);
-    let reply = dig(at, &["+ignore", "+noedns", "medium.example.com", "A"]);
-    assert!(reply.flags.contains(&"tc".to_owned()), "{}", reply.text);
-    assert_eq!(dig(at, &["medium.example.com", "A"]).answer.len(), MEDIUM);
-    let reply = UdpClient::connect(at).exchange(&Ask::new("big.example.com", TXT).payload(65_535));
-    assert!(reply.is_truncated() && reply.octets.len() <= 1232);
-}
-
-#[test]
-fn ipv6_tcp_pipelining_and_nslookup_work() {
-    let server = example::serve(&HICKORY);
-    assert_eq!(dig_short(server.ipv6(), &["example.com", "A"]), ["192.0.2.1"]);
-    assert_eq!(dig_short(server.ipv6(), &["+tcp", "example.com", "A"]), ["192.0.2.1"]);
-    assert!(nslookup(server.ipv4(), &["www.example.com"]).contains("Address: 192.0.2.80"));
-    let mut client = TcpClient::connect(server.ipv4());
-    let both: Vec<u8> = (1..=2)
-        .flat_map(|id| TcpClient::framed(&Ask::new("example.com", A).id(id).octets()))
-        .collect();
-    client.write(&both);
-    let mut ids = [client.receive().id(), client.receive().id()];
-    ids.sort_unstable();
-    assert_eq!(ids, [1, 2]);
-}
-
-#[test]
-fn malformed_client_subnets_are_formerr_and_answers_get_silence() {
-    let server = example::serve(&HICKORY);
-    let client = UdpClient::connect(server.ipv4());
-    for option in [&[0u8, 1, 33, 0, 46, 4, 0, 0, 0][..], &[0, 1, 20, 0, 46, 4, 0x1f], &[0, 1]] {
-        let ask = Ask::new("www.places.example", A).option(8, option);
-        assert_eq!(client.exchange_octets(&ask.octets()).rcode(), FORMERR, "{option:?}");
-    }
-    client.send(&Ask::new("example.com", A).flags(0x8000).octets());
-    assert_eq!(client.receive_within(Duration::from_millis(500)), None);
-}
-
-#[test]
 fn places_health_and_metrics_reach_this_back_end_too() {
-    let mut deployment = Deployment::start(&HICKORY);
+    let mut deployment = Deployment::start(&[]);
     for (place, client, region) in CLIENTS {
         assert_eq!(deployment.ask(API, client), [region], "{place}");
         assert_eq!(deployment.ask(API_CNAME, client), [region], "{place}");
@@ -121,4 +91,16 @@ fn places_health_and_metrics_reach_this_back_end_too() {
     let metrics = deployment.server.metrics();
     assert!(metrics.sum("meridian_dns_responses_total", &[("proto", "udp")]) >= 2_000.0);
     assert_eq!(deployment.server.stop("TERM"), Some(0));
+}
+
+/// The table of differences stands in the documentation, word for word.
+#[test]
+fn the_differences_of_the_other_back_end_are_documented() {
+    let path = harness::repository().join("src/serve/hickory.rs");
+    let source = std::fs::read_to_string(path).expect("the source of the back end");
+    let rows: Vec<_> = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix(" |")?.split_once(" | "))
+        .collect();
+    assert_eq!(rows, harness::back_end::DIFFERENCES);
 }

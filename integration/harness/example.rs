@@ -110,6 +110,113 @@ pub fn example() -> String {
     EXAMPLE.replace("MEDIUM", &addresses.join(", ")).replace("BIG", &strings.join(", "))
 }
 
+/// One record of each type that has a syntax of its own, and two that have none; each at the name of its type, lest the apex
+/// needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Typed {
+    pub rtype: &'static str,
+    /// As the zone file has it, with `HEX` and `BASE64` for something long.
+    text: &'static str,
+    /// As clients print it.
+    printed: &'static str,
+}
+
+const fn typed(rtype: &'static str, text: &'static str, printed: &'static str) -> Typed {
+    Typed { rtype, text, printed }
+}
+
+pub const TYPES: &[Typed] = &[
+    typed("A", "192.0.2.1", "192.0.2.1"),
+    typed("AAAA", "2001:db8::1", "2001:db8::1"),
+    typed("NS", "ns1", "ns1.types.example."),
+    typed("CNAME", "www.example.net.", "www.example.net."),
+    typed("PTR", "www.example.net.", "www.example.net."),
+    typed("DNAME", "example.net.", "example.net."),
+    typed("MX", "10 ns1", "10 ns1.types.example."),
+    typed("AFSDB", "1 ns1", "1 ns1.types.example."),
+    typed("KX", "10 ns1", "10 ns1.types.example."),
+    typed("TXT", r#""v=spf1 -all" "second; \"string\"""#, r#""v=spf1 -all" "second; \"string\"""#),
+    typed("SPF", r#""v=spf1 -all""#, r#""v=spf1 -all""#),
+    typed(
+        "SOA",
+        "ns1 hostmaster 2026010100 2h 1h 14d 60",
+        "ns1.types.example. hostmaster.types.example. 2026010100 7200 3600 1209600 60",
+    ),
+    typed("SRV", "0 5 5060 ns1", "0 5 5060 ns1.types.example."),
+    typed(
+        "CAA",
+        r#"128 issue "ca.example.net; account=7""#,
+        r#"128 issue "ca.example.net; account=7""#,
+    ),
+    typed("HINFO", "x86-64 Linux", r#""x86-64" "Linux""#),
+    typed("RP", "hostmaster txt", "hostmaster.types.example. txt.types.example."),
+    typed(
+        "NAPTR",
+        r#"100 10 "S" "SIP+D2U" "" _sip._udp"#,
+        r#"100 10 "S" "SIP+D2U" "" _sip._udp.types.example."#,
+    ),
+    typed("DS", "60485 13 2 HEX", "60485 13 2 HEX"),
+    typed("CDS", "60485 13 2 HEX", "60485 13 2 HEX"),
+    typed("SSHFP", "4 2 HEX", "4 2 HEX"),
+    typed("TLSA", "3 1 1 HEX", "3 1 1 HEX"),
+    typed("SMIMEA", "3 1 1 HEX", "3 1 1 HEX"),
+    typed("DNSKEY", "257 3 13 BASE64", "257 3 13 BASE64"),
+    typed("CDNSKEY", "257 3 13 BASE64", "257 3 13 BASE64"),
+    typed("KEY", "256 3 8 BASE64", "256 3 8 BASE64"),
+    typed("OPENPGPKEY", "BASE64", "BASE64"),
+    typed("DHCID", "BASE64", "BASE64"),
+    typed("SVCB", "1 ns1 alpn=h2,h3 port=8443", "1 ns1.types.example. alpn=h2,h3 port=8443"),
+    typed("HTTPS", "1 . alpn=h2,h3", "1 . alpn=h2,h3"),
+    typed("URI", r#"10 1 "https://www.example.net/a b""#, r#"10 1 "https://www.example.net/a b""#),
+    typed("TYPE65280", r#"\# 4 0a000001"#, r#"\# 4 0a000001"#),
+    typed("TYPE65281", r#"\# 0"#, r#"\# 0"#),
+];
+
+const HEX: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const BASE64: &str =
+    "mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==";
+
+impl Typed {
+    fn fill(text: &str) -> String {
+        text.replace("HEX", HEX).replace("BASE64", BASE64)
+    }
+
+    /// The data as clients print it.
+    pub fn printed(&self) -> String {
+        Self::fill(self.printed)
+    }
+
+    /// Whether the case of its letters means nothing: it is of hexadecimal digits.
+    pub fn is_hex(&self) -> bool {
+        self.text.contains("HEX") || self.text.starts_with("\\#")
+    }
+
+    /// Where it stands.
+    pub fn name(&self) -> String {
+        match self.rtype {
+            "SOA" | "NS" => "types.example".to_owned(),
+            rtype => format!("{}.types.example", rtype.to_lowercase()),
+        }
+    }
+}
+
+/// The zone of [`TYPES`].
+fn types() -> String {
+    let mut zone = "zone = \"types.example\"\nttl = \"1h\"\n\n[names]\n".to_owned();
+    zone.push_str("ns1 = { A = \"192.0.2.53\" }\n");
+    let mut apex = Vec::new();
+    for Typed { rtype, text, .. } in TYPES {
+        let record = format!("{rtype} = '{}'", Typed::fill(text));
+        match *rtype {
+            "SOA" | "NS" => apex.push(record),
+            // DS stands beside the delegation that it is for (RFC 4035 §2.4).
+            "DS" => zone.push_str(&format!("ds = {{ {record}, NS = 'ns1' }}\n")),
+            _ => zone.push_str(&format!("{} = {{ {record} }}\n", rtype.to_lowercase())),
+        }
+    }
+    zone + &format!("\"@\" = {{ {} }}\n", apex.join(", "))
+}
+
 /// A server for all of them.
 pub fn serve(arguments: &[&str]) -> Server {
     let zones = [
@@ -119,4 +226,9 @@ pub fn serve(arguments: &[&str]) -> Server {
     ];
     let zones: Vec<_> = zones.iter().map(|(name, text)| (*name, text.as_str())).collect();
     Server::start(&zones, arguments)
+}
+
+/// A server for [`TYPES`].
+pub fn serve_types() -> Server {
+    Server::start(&[("types.toml", &types())], &[])
 }

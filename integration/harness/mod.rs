@@ -3,21 +3,28 @@
 //! | to | take |
 //! |---|---|
 //! | run the server on zones of the test | [`server::Server`] |
-//! | serve records of every type | [`example::serve`] |
+//! | serve names of every kind, records of every type | [`example::serve`], [`example::serve_types`] |
 //! | run the shipped zone of the fingerprint service | [`fingerprint::Deployment`] |
 //! | play an endpoint that can be stopped, slowed down, broken | [`responder::Responder`] |
 //! | send octets and look at the octets that come back | [`wire::Ask`], [`wire::Reply`], [`wire::UdpClient`] |
-//! | ask like a user | [`tools::dig`], [`tools::nslookup`] |
+//! | send datagrams from addresses that are not ours | [`raw::send`] |
+//! | compare with BIND, Knot DNS and NSD | [`differential`] |
+//! | ask like a user | [`tools::dig`], [`tools::nslookup`], [`tools::kdig`], [`tools::drill`], [`tools::delv`] |
+//! | know which back end a test runs on, and where it may differ | [`back_end`] |
 //! | read `/metrics` | [`http::get`], [`http::Metrics`] |
 //!
 //! Everything stays on loopback addresses. Every wait has an end, and says what it waited for.
 
 #![allow(dead_code, reason = "each test file is a crate of its own, and uses a part of this")]
 
+pub mod back_end;
+pub mod decoders;
+pub mod differential;
 pub mod example;
 pub mod fingerprint;
 pub mod http;
 pub mod random;
+pub mod raw;
 pub mod responder;
 pub mod server;
 pub mod tools;

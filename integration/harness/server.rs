@@ -1,6 +1,6 @@
 //! The server as its user has it: a process, started with arguments, told apart by its ports, ended by its id.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::http::{self, Answer, Metrics};
 use super::wire::{Ask, Reply, UdpClient};
-use super::{PATIENCE, wait_until};
+use super::{PATIENCE, back_end, wait_until};
 
 /// A directory of its own for each server, gone with it.
 pub struct Directory(PathBuf);
@@ -19,11 +19,17 @@ pub struct Directory(PathBuf);
 impl Directory {
     pub fn create() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir()
-            .join(format!("meridian-integration-{}-{number}", std::process::id()));
-        std::fs::create_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Self(path)
+        loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir()
+                .join(format!("meridian-integration-{}-{number}", std::process::id()));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Self(path),
+                // A process can have this module more than once.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("{}: {error}", path.display()),
+            }
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -160,7 +166,8 @@ impl Server {
         let (directory, zones_directory) = write_zones(zones);
         let mut command = meridian();
         command.current_dir(directory.path()).arg("serve");
-        let defaults: [&[&str]; 3] = [
+        let defaults: [&[&str]; 4] = [
+            &["--io", back_end::NAME],
             &["--zones", "zones"],
             &["--listen", "127.0.0.1:0", "--listen", "[::1]:0"],
             &["--admin", "127.0.0.1:0"],
@@ -186,8 +193,9 @@ impl Server {
     /// Serves zones from a shell that did something before, `ulimit` for instance.
     pub fn start_after(shell: &str, zones: &[(&str, &str)]) -> Self {
         let (directory, zones_directory) = write_zones(zones);
-        let arguments = "serve --zones zones --listen 127.0.0.1:0 --admin 127.0.0.1:0";
-        let line = format!("{shell} && exec '{}' {arguments}", program().display());
+        let arguments = "serve --zones zones --listen 127.0.0.1:0 --admin 127.0.0.1:0 --io";
+        let (program, io) = (program(), back_end::NAME);
+        let line = format!("{shell} && exec '{}' {arguments} {io}", program.display());
         let mut command = in_shell(&meridian(), &line);
         command.current_dir(directory.path());
         Self::spawn(command, directory, zones_directory)
@@ -350,7 +358,7 @@ impl Drop for Server {
 }
 
 /// A directory with zone files in its `zones`.
-fn write_zones(zones: &[(&str, &str)]) -> (Directory, PathBuf) {
+pub fn write_zones(zones: &[(&str, &str)]) -> (Directory, PathBuf) {
     let directory = Directory::create();
     let zones_directory = directory.path().join("zones");
     std::fs::create_dir(&zones_directory).expect("no room for zones");

@@ -1,9 +1,9 @@
-//! The clients that people use: dig and nslookup.
+//! The clients that people use: BIND's dig, nslookup and delv, Knot's kdig, NLnet Labs' drill.
 
 use std::net::SocketAddr;
 use std::process::Command;
 
-/// What dig printed, taken apart.
+/// What dig printed, or kdig or drill, which print nearly the same, taken apart.
 #[derive(Debug)]
 pub struct Dig {
     pub text: String,
@@ -38,6 +38,35 @@ pub fn dig(server: SocketAddr, arguments: &[&str]) -> Dig {
     Dig::parse(text)
 }
 
+/// Runs kdig against a server.
+pub fn kdig(server: SocketAddr, arguments: &[&str]) -> Dig {
+    let (at, port) = (format!("@{}", server.ip()), server.port().to_string());
+    let mut all = vec![at.as_str(), "-p", &port, "+retry=0", "+time=5"];
+    all.extend(arguments);
+    Dig::parse(run("kdig", &all))
+}
+
+/// Runs drill against a server.
+pub fn drill(server: SocketAddr, arguments: &[&str]) -> Dig {
+    let (at, port) = (format!("@{}", server.ip()), server.port().to_string());
+    let mut all = vec!["-p", &port, &at];
+    all.extend(arguments);
+    Dig::parse(run("drill", &all))
+}
+
+/// Runs delv against a server, which then asks like a validating resolver that has no trust anchor. Gives the records that it
+/// took for an answer, and what it said.
+pub fn delv(server: SocketAddr, arguments: &[&str]) -> (Vec<Line>, String) {
+    let (at, port) = (format!("@{}", server.ip()), server.port().to_string());
+    let mut all = vec![at.as_str(), "-p", &port, "-i", "+noroot"];
+    all.extend(arguments);
+    let output = output("delv", &all);
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let records = text.lines().filter(|line| !line.starts_with(';')).filter_map(Line::parse);
+    (records.collect(), text)
+}
+
 /// Runs dig with `+short`: the lines of the answer, sorted.
 pub fn dig_short(server: SocketAddr, arguments: &[&str]) -> Vec<String> {
     let (at, port) = (format!("@{}", server.ip()), server.port().to_string());
@@ -67,7 +96,8 @@ fn output(program: &str, arguments: &[&str]) -> std::process::Output {
         .output()
         .unwrap_or_else(|error| {
             panic!(
-                "{program} can't be run ({error}): install bind9-dnsutils, or let integration/run do it"
+                "{program} can't be run ({error}): install bind9-dnsutils, knot-dnsutils and ldnsutils, or let \
+                 integration/run do it"
             )
         })
 }
@@ -87,8 +117,14 @@ fn run(program: &str, arguments: &[&str]) -> String {
 impl Dig {
     fn parse(text: String) -> Self {
         let mut dig = Self {
-            status: between(&text, "status: ", ",").unwrap_or_default(),
-            flags: between(&text, ";; flags: ", ";")
+            status: ["status: ", "rcode: "]
+                .iter()
+                .find_map(|before| between(&text, before, "id: "))
+                .map(|status| status.trim_end_matches([',', ';']).to_owned())
+                .unwrap_or_default(),
+            flags: [";; flags: ", ";; Flags: "]
+                .iter()
+                .find_map(|before| between(&text, before, ";"))
                 .map(|flags| flags.split(' ').map(str::to_owned).collect())
                 .unwrap_or_default(),
             subnet: between(&text, "; CLIENT-SUBNET: ", "\n"),

@@ -1,5 +1,5 @@
 //! Octets out, octets in. Queries are made by hand, so that they can be wrong; replies are read by hand as far as the header
-//! goes, and by hickory-proto, which shares no code with the server.
+//! goes, and by two decoders, which must agree: see [`super::decoders`].
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
@@ -8,15 +8,26 @@ use std::time::Duration;
 use hickory_proto::op::Message;
 use hickory_proto::rr::{RData, Record};
 
+use super::decoders::assert_agreement;
+
 pub const A: u16 = 1;
 pub const NS: u16 = 2;
+pub const CNAME: u16 = 5;
 pub const SOA: u16 = 6;
 pub const HINFO: u16 = 13;
+pub const MX: u16 = 15;
 pub const TXT: u16 = 16;
 pub const AAAA: u16 = 28;
 pub const OPT: u16 = 41;
+pub const DS: u16 = 43;
+pub const TKEY: u16 = 249;
+pub const TSIG: u16 = 250;
+pub const IXFR: u16 = 251;
 pub const AXFR: u16 = 252;
+pub const MAILB: u16 = 253;
+pub const MAILA: u16 = 254;
 pub const ANY: u16 = 255;
+pub const CAA: u16 = 257;
 
 pub const NOERROR: u16 = 0;
 pub const FORMERR: u16 = 1;
@@ -47,6 +58,7 @@ pub struct Ask {
 struct Edns {
     payload: u16,
     version: u8,
+    flags: u16,
     options: Vec<u8>,
 }
 
@@ -83,6 +95,12 @@ impl Ask {
         self
     }
 
+    /// With EDNS and the DO bit (RFC 3225).
+    pub fn dnssec_ok(mut self) -> Self {
+        self.edns().flags |= 0x8000;
+        self
+    }
+
     /// With an EDNS option, right or wrong.
     pub fn option(mut self, code: u16, data: &[u8]) -> Self {
         let options = &mut self.edns().options;
@@ -107,7 +125,12 @@ impl Ask {
     }
 
     fn edns(&mut self) -> &mut Edns {
-        self.edns.get_or_insert_with(|| Edns { payload: 1232, version: 0, options: Vec::new() })
+        self.edns.get_or_insert_with(|| Edns {
+            payload: 1232,
+            version: 0,
+            flags: 0,
+            options: Vec::new(),
+        })
     }
 
     /// The question section.
@@ -130,7 +153,8 @@ impl Ask {
             message.push(0);
             message.extend(OPT.to_be_bytes());
             message.extend(edns.payload.to_be_bytes());
-            message.extend([0, edns.version, 0, 0]);
+            message.extend([0, edns.version]);
+            message.extend(edns.flags.to_be_bytes());
             message.extend((edns.options.len() as u16).to_be_bytes());
             message.extend(&edns.options);
         }
@@ -156,10 +180,12 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// Reads an answer. Panics unless two decoders can, and read the same.
     pub fn parse(octets: Vec<u8>) -> Self {
         assert!(octets.len() >= 12, "an answer of {} octets", octets.len());
         let message = Message::from_vec(&octets)
             .unwrap_or_else(|error| panic!("hickory-proto can't read {octets:02x?}: {error}"));
+        assert_agreement(&octets, &message);
         Self { octets, message }
     }
 
@@ -268,7 +294,8 @@ impl Reply {
         assert!(self.is_response());
         assert_eq!(self.flags() & 0x7800, ask.flags & 0x7800, "opcode");
         assert_eq!(self.flags() & 0x0100, ask.flags & 0x0100, "RD");
-        assert_eq!(self.flags() & 0x00c0, 0, "RA and Z");
+        assert_eq!(self.flags() & 0x0010, ask.flags & 0x0010, "CD");
+        assert_eq!(self.flags() & 0x00e0, 0, "RA, Z and AD");
         let question = ask.question();
         assert_eq!(self.field(2), 1, "QDCOUNT");
         assert_eq!(self.octets[12..12 + question.len()], question, "the question");

@@ -4,6 +4,7 @@
 //! spreads clients over the workers of an address.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -32,13 +33,12 @@ impl Worker {
     }
 
     fn run(mut self) {
-        let is_wildcard = self.socket.local_addr().ok().and_then(|address| address.as_socket());
-        let mut batch =
-            Batch::new(is_wildcard.is_some_and(|address| address.ip().is_unspecified()));
+        let own = self.socket.local_addr().ok().and_then(|address| address.as_socket());
+        let mut batch = Batch::new(own.is_some_and(|address| address.ip().is_unspecified()));
         let mut scratch = Scratch::new(self.seed);
         while !self.stop.load(Ordering::Relaxed) {
             match batch.receive(&self.socket) {
-                Ok(_) => self.answer(&mut batch, &mut scratch),
+                Ok(_) => self.answer(&mut batch, &mut scratch, own),
                 // Nothing came: let go of a snapshot that was replaced meanwhile.
                 Err(error) if is_idle(&error) => {
                     self.reader.load();
@@ -51,17 +51,23 @@ impl Worker {
         }
     }
 
-    fn answer(&mut self, batch: &mut Batch, scratch: &mut Scratch) {
+    /// Answers a batch. `own` is the address of the socket: what claims to come from there is forged, and the answer would
+    /// only come back to us. On a wildcard address it does, once: it is an answer, and those get none.
+    fn answer(&mut self, batch: &mut Batch, scratch: &mut Scratch, own: Option<SocketAddr>) {
         let engine = Engine::from(self.reader.load());
-        let mut answered = 0usize;
+        let (mut answered, mut forged) = (0usize, 0usize);
         let unseen = batch.answer_each(|Datagram { query, client, answer }| {
+            if own == Some(client) {
+                forged += 1;
+                return 0;
+            }
             let client = Client { address: client.ip().to_canonical(), transport: Transport::Udp };
             let outcome = engine.answer(scratch, query, client, answer);
             self.tally.count(&outcome);
             answered += usize::from(outcome.octets != 0);
             outcome.octets
         });
-        self.tally.count_silent(unseen);
+        self.tally.count_silent(unseen + forged);
         let sent = batch.send(&self.socket);
         self.tally.count_unsent(answered.saturating_sub(sent));
     }
