@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::chain::ChainName;
+use super::chain::Chain;
 use super::engine::{Client, Engine, Outcome};
 use super::story::{PlacedBy, Stage, Story};
 use crate::geo::LocationId;
@@ -27,7 +27,7 @@ pub(super) struct Answering<'e, 'm, S> {
     pub(super) request: &'m Request,
     pub(super) client: Client,
     pub(super) random: &'m mut Random,
-    pub(super) name: &'m mut ChainName,
+    pub(super) chain: &'m mut Chain,
     pub(super) composer: Composer<'m>,
     pub(super) story: &'m mut S,
     pub(super) rcode: Rcode,
@@ -42,12 +42,6 @@ enum Next {
     Done,
     /// A CNAME leads to another name, whose records have this owner.
     Follow(Owner<'static>),
-}
-
-/// The names that one answer went through, and the DNAMEs that it told of.
-struct Passed {
-    names: [u64; CNAME_CHAIN],
-    redirects: [u32; CNAME_CHAIN],
 }
 
 impl<'e, S: Story> Answering<'e, '_, S> {
@@ -83,52 +77,47 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     fn walk(&mut self, found: Found<'e>) -> Result<(), Full> {
         let mut found = found;
         let mut owner = Owner::Question;
-        let mut passed = Passed { names: [0; CNAME_CHAIN], redirects: [u32::MAX; CNAME_CHAIN] };
+        self.chain.begin();
         for hop in 0..CNAME_CHAIN {
             let next = match found {
-                // Its DNAME is in the answer already: an RRset stands in a message once.
-                Found::Exact(node)
-                    if self.request.qtype == RecordType::DNAME
-                        && passed.redirects.contains(&node.identity()) =>
-                {
-                    return Ok(());
-                }
+                // Its DNAME is in the answer already: an RRset stands in a message once (RFC 2181 §5).
+                Found::Exact(node) if self.is_told(node) => return Ok(()),
                 Found::Exact(node) => self.answer_from(node, false, owner)?,
                 Found::Wildcard(node) => self.answer_from(node, true, owner)?,
-                Found::Redirect(node) => self.redirect(node, owner, hop, &mut passed)?,
+                Found::Redirect(node) => self.redirect(node, owner)?,
                 Found::Delegation(cut) => return self.refer(cut, owner, hop),
                 Found::NoSuchName(zone) => return self.deny_name(zone),
                 Found::NotOurs => return Ok(()),
             };
             let Next::Follow(target) = next else { return Ok(()) };
             // A chain that comes back to a name it left from is a loop; its records are all there.
-            if self.has_passed(hop, &mut passed) {
+            if self.has_passed() {
                 return Ok(());
             }
-            self.story.stage(Stage::Follow(self.name.written()));
+            self.story.stage(Stage::Follow(self.chain.written()));
             owner = target;
             found = self.find();
         }
         Ok(())
     }
 
-    /// Whether the chain was at this name before. The first name is the question's.
-    fn has_passed(&mut self, hop: usize, passed: &mut Passed) -> bool {
+    /// Whether a DNAME is asked for that led to its own owner.
+    fn is_told(&self, node: Node<'e>) -> bool {
+        self.request.qtype == RecordType::DNAME && self.chain.has_told_redirect(node.identity())
+    }
+
+    /// Whether the chain was at this name before.
+    fn has_passed(&mut self) -> bool {
         let catalog = &self.engine.snapshot.catalog;
-        if let (0, [first, ..]) = (hop, &mut passed.names) {
-            *first = catalog.fingerprint(self.request.folded_name());
+        if self.chain.is_at_question() {
+            self.chain.pass(catalog.fingerprint(self.request.folded_name()));
         }
-        let here = catalog.fingerprint(self.name.folded());
-        let (before, after) = passed.names.split_at_mut(hop.saturating_add(1).min(CNAME_CHAIN));
-        if let Some(slot) = after.first_mut() {
-            *slot = here;
-        }
-        before.contains(&here)
+        self.chain.pass(catalog.fingerprint(self.chain.folded()))
     }
 
     fn find(&mut self) -> Found<'e> {
         let catalog = &self.engine.snapshot.catalog;
-        let found = catalog.find(self.name.folded(), self.request.qtype);
+        let found = catalog.find(self.chain.folded(), self.request.qtype);
         // What a refused zone holds is not known: the chain ends before it, and the resolver asks there itself.
         let zone = found.zone().and_then(|zone| catalog.zone(zone));
         if zone.is_some_and(|zone| zone.state == ZoneState::Refused) {
@@ -177,43 +166,34 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     }
 
     /// The name is below a DNAME: the DNAME, and the CNAME that it makes for the name (RFC 6672 §3.2).
-    fn redirect(
-        &mut self,
-        node: Node<'e>,
-        owner: Owner<'static>,
-        hop: usize,
-        passed: &mut Passed,
-    ) -> Result<Next, Full> {
+    fn redirect(&mut self, node: Node<'e>, owner: Owner<'static>) -> Result<Next, Full> {
         self.story.stage(Stage::Redirect { node: node.name() });
         let Some(records) = node.rrset(RecordType::DNAME) else { return Ok(Next::Done) };
         // A chain may come through one DNAME twice.
-        if !passed.redirects.contains(&node.identity()) {
+        if !self.chain.tell_redirect(node.identity()) {
             let above = self.owner_above(owner, node.name());
             self.composer.push_records(Section::Answer, above, &records, 0)?;
         }
-        if let Some(slot) = passed.redirects.get_mut(hop) {
-            *slot = node.identity();
-        }
         let whole = if matches!(owner, Owner::Question) {
-            self.name.set(self.composer.question_name())
+            self.chain.set(self.composer.question_name())
         } else {
             Ok(())
         };
-        let kept = self.name.written().len().saturating_sub(node.name().len());
+        let kept = self.chain.written().len().saturating_sub(node.name().len());
         let target = records.rdata().next().unwrap_or_default();
-        if whole.and_then(|()| self.name.substitute(kept, target)).is_err() {
+        if whole.and_then(|()| self.chain.substitute(kept, target)).is_err() {
             self.rcode = Rcode::YXDOMAIN;
             return Ok(Next::Done);
         }
         let ttl = Ttl::from_seconds(records.ttl()).unwrap_or(Ttl::MAX);
-        let alias = self.name.written();
+        let alias = self.chain.written();
         self.composer.push_record(Section::Answer, owner, RecordType::CNAME, ttl, alias)?;
         Ok(self.next())
     }
 
     /// Goes on to the target of a CNAME, unless CNAMEs were asked for.
     fn follow(&mut self, target: Option<&[u8]>) -> Next {
-        match target.map(|target| self.name.set(target)) {
+        match target.map(|target| self.chain.set(target)) {
             Some(Ok(())) => self.next(),
             _ => Next::Done,
         }

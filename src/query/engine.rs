@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::answer::{Answering, FLAG_AUTHORITATIVE};
-use super::chain::ChainName;
+use super::chain::Chain;
 use super::story::Story;
 use crate::health::View;
 use crate::limits::{
@@ -53,14 +53,14 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Scratch {
     pub(super) request: Request,
-    pub(super) name: ChainName,
+    pub(super) chain: Chain,
     pub random: Random,
 }
 
 impl Scratch {
     /// `seed` should differ between workers, and be unknown outside.
     pub fn new(seed: u64) -> Self {
-        Self { request: Request::empty(), name: ChainName::empty(), random: Random::new(seed) }
+        Self { request: Request::empty(), chain: Chain::empty(), random: Random::new(seed) }
     }
 }
 
@@ -143,7 +143,7 @@ impl<'a> Engine<'a> {
             request: &scratch.request,
             client,
             random: &mut scratch.random,
-            name: &mut scratch.name,
+            chain: &mut scratch.chain,
             composer,
             story,
             rcode: Rcode::NOERROR,

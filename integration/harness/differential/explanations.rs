@@ -119,7 +119,7 @@ pub const EXPLANATIONS: &[Explanation] = &[
         holds: is_rcode_of_truncated,
     },
     Explanation {
-        name: "Knot, NSD: the record of a loop of one stands twice",
+        name: "Knot, NSD: a record stands twice, where a chain comes back",
         source: "RFC 2181 §5",
         stands_against_all: false,
         holds: is_repeated_record,
@@ -422,11 +422,16 @@ fn is_rcode_of_truncated(case: &Case<'_>, difference: &Difference) -> bool {
         && is_same
 }
 
-/// A wildcard's CNAME that leads to the name asked for.
+/// A wildcard's CNAME that leads to the name asked for, or a DNAME that leads to its own owner.
 fn is_repeated_record(case: &Case<'_>, difference: &Difference) -> bool {
     let Difference::Answer { theirs } = difference else { return false };
-    let mut distinct = theirs.clone();
-    distinct.iter_mut().for_each(|seen| seen.data.dedup());
+    let mut distinct: Vec<SeenSet> = Vec::new();
+    for mut seen in theirs.clone() {
+        seen.data.dedup();
+        if !distinct.contains(&seen) {
+            distinct.push(seen);
+        }
+    }
     case.peer != PeerKind::Bind && distinct == case.ours.answer
 }
 
