@@ -33,6 +33,10 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
         "many connections",
         "the number of TCP connections is not bounded by us, and a message may take as long to arrive as a connection may be idle",
     ),
+    (
+        "a task per datagram",
+        "a burst of datagrams is held in memory, each in a task with room for its answer, until the tasks have run",
+    ),
 ];
 
 /// Whether this test runs where the named difference is to be expected.

@@ -11,8 +11,9 @@
 //! | wildcard addresses | an answer on a wildcard address leaves from whichever address the system takes |
 //! | own address | a query that claims to come from the server itself is answered; the answer to that answer is silence |
 //! | many connections | the number of TCP connections is not bounded by us, and a message may take as long to arrive as a connection may be idle |
+//! | a task per datagram | a burst of datagrams is held in memory, each in a task with room for its answer, until the tasks have run |
 //!
-//! Messages are spread over tasks, not batched. So it is for systems without recvmmsg, and for comparison.
+//! So it is for systems without recvmmsg, and for comparison.
 //!
 //! Everything that depends on hickory-server's interfaces is in this file.
 
