@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! packet ─▶ serve ─▶ query ─▶ zone lookup ─▶ policy selection ─▶ response bytes ─▶ serve ─▶ packet
-//! zones/*.toml, geodb ─▶ store ─▶ config ─▶ snapshot ─▶ publish Snapshot
+//! zones/*.toml, zones/*.zone, geodb ─▶ store ─▶ config ─▶ snapshot ─▶ publish Snapshot
 //! prober ─▶ health state machines ─▶ View
 //! ```
 //!
@@ -25,7 +25,7 @@
 //! |---|---|
 //! | [`limits`] | every bound, with its reason |
 //! | [`wire`] | names, query parsing, response writing, EDNS, client subnet. Bytes are untrusted only here |
-//! | [`zone`] | RRsets, the table of names, lookup by RFC 1034 §4.3.2 and RFC 4592, RDATA from presentation format |
+//! | [`zone`] | RRsets, the table of names, lookup by RFC 1034 §4.3.2 and RFC 4592, presentation format and master files |
 //! | [`geo`] | MMDB → locations → prefix maps with exact scope; countries and continents |
 //! | [`health`] | what is probed, one target's state machine, the view |
 //! | [`policy`] | the tree of policies and pools, selection, the trace that `explain` prints |

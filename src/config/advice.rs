@@ -16,8 +16,6 @@ mod cuts;
 mod habits;
 mod targets;
 
-use std::collections::HashMap;
-
 use super::diagnostic::Findings;
 use super::document::Document;
 use super::names::Owner;
@@ -74,7 +72,6 @@ struct Zone<'d> {
     apex: &'d Name,
     /// In canonical order: what is below a name follows it.
     owners: &'d [&'d Owner<'d>],
-    by_name: HashMap<&'d Name, &'d Owner<'d>>,
     /// Whether there are delegations, DNAMEs, or DS records that may lack one. Most zones have none, and then nobody needs to
     /// look for them above each name.
     has_cuts: bool,
@@ -83,13 +80,18 @@ struct Zone<'d> {
 impl<'d> Zone<'d> {
     fn new(document: &'d Document<'d>, owners: &'d [&'d Owner<'d>]) -> Self {
         let apex = &document.apex.value;
-        let by_name = document.names.iter().map(|owner| (&owner.name.value, owner)).collect();
-        let mut zone = Self { apex, owners, by_name, has_cuts: false };
+        let mut zone = Self { apex, owners, has_cuts: false };
         let is_cut = |owner: &'d Owner<'d>| {
             zone.cover_at(owner).is_some() || owner.records_of(RecordType::DS).is_some()
         };
         zone.has_cuts = document.names.iter().any(is_cut);
         zone
+    }
+
+    /// The owner of this name.
+    fn owner_of(&self, name: &Name) -> Option<&'d Owner<'d>> {
+        let place = self.owners.binary_search_by(|owner| owner.name.value.cmp(name)).ok()?;
+        self.owners.get(place).copied()
     }
 
     fn is_apex(&self, owner: &Owner<'_>) -> bool {
@@ -111,7 +113,7 @@ impl<'d> Zone<'d> {
         }
         let mut above = Some(name.clone());
         while let Some(ancestor) = above.filter(|ancestor| ancestor.is_at_or_below(self.apex)) {
-            let cover = self.by_name.get(&ancestor).and_then(|owner| self.cover_at(owner));
+            let cover = self.owner_of(&ancestor).and_then(|owner| self.cover_at(owner));
             match cover {
                 Some(Cover::Redirection(owner)) if owner.name.value == *name => {}
                 Some(cover) => return Some(cover),
@@ -129,7 +131,7 @@ impl<'d> Zone<'d> {
         if let Some(cover) = self.cover_of(name) {
             return Place::Covered(cover);
         }
-        match self.by_name.get(name) {
+        match self.owner_of(name) {
             Some(owner) => Place::Owner(owner),
             None => self.source_of_synthesis(name).map_or(Place::Missing, Place::Wildcard),
         }
@@ -143,7 +145,7 @@ impl<'d> Zone<'d> {
                 return None;
             }
             let wildcard = encloser.child(b"*").ok();
-            if let Some(owner) = wildcard.and_then(|wildcard| self.by_name.get(&wildcard)) {
+            if let Some(owner) = wildcard.and_then(|wildcard| self.owner_of(&wildcard)) {
                 return Some(owner);
             }
             below = encloser;

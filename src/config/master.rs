@@ -145,20 +145,18 @@ fn group(mut records: Vec<MasterRecord>, findings: &mut Findings<'_>) -> Vec<Own
     records.sort_by(|one, other| one.owner.cmp(&other.owner));
     let mut owners: Vec<Owner<'static>> = Vec::new();
     for record in records {
-        match owners.last_mut() {
-            Some(owner) if owner.name.value == record.owner => add(owner, record, findings),
-            _ => {
-                let name = Spanned { value: record.owner.clone(), span: record.owner_span.clone() };
-                let mut owner = Owner {
-                    name,
-                    ttl: None,
-                    has_derived_serial: false,
-                    records: Vec::new(),
-                    route: None,
-                };
-                add(&mut owner, record, findings);
-                owners.push(owner);
-            }
+        let is_new = owners.last().is_none_or(|owner| owner.name.value != record.owner);
+        if is_new {
+            owners.push(Owner {
+                name: Spanned { value: record.owner.clone(), span: record.owner_span.clone() },
+                ttl: None,
+                has_derived_serial: false,
+                records: Vec::with_capacity(1),
+                route: None,
+            });
+        }
+        if let Some(owner) = owners.last_mut() {
+            add(owner, record, findings);
         }
     }
     owners

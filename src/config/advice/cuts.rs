@@ -74,7 +74,7 @@ fn lacking_glue(zone: &Zone<'_>, cut: &Owner<'_>, ns: &Records) -> Vec<(Name, Sp
     let inside = ns.rdata.iter().filter(|rdata| ends_in(&rdata.value, cut.name.value.as_wire()));
     let lacking = inside.filter_map(|rdata| {
         let (target, _) = Name::from_wire(&rdata.value).ok()?;
-        let has_glue = zone.by_name.get(&target).is_some_and(|owner| has_address_records(owner));
+        let has_glue = zone.owner_of(&target).is_some_and(has_address_records);
         (!has_glue).then(|| (target, rdata.span.clone()))
     });
     lacking.collect()
