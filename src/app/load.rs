@@ -112,7 +112,7 @@ impl std::error::Error for LoadError {}
 
 /// Reads the geo database: the file, or the built-in one.
 pub fn read_database(path: Option<&Path>) -> Result<Arc<Database>, LoadError> {
-    let octets = path.map(store::read_octets).transpose().map_err(LoadError::Store)?;
+    let octets = path.map(store::read_database_file).transpose().map_err(LoadError::Store)?;
     let result = octets.map_or_else(Database::built_in, |octets| Database::read(&octets));
     let name = path.map_or("the built-in database".to_owned(), |path| path.display().to_string());
     result.map(Arc::new).map_err(|error| LoadError::Database { path: name, error })

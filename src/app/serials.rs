@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -26,11 +26,13 @@ use crate::wire::{Name, Serial};
 const FILE_NAME: &str = "serials.json";
 /// Written first and then renamed, so that the file is the old one or the new one and never a part of one.
 const UNFINISHED_NAME: &str = ".serials.json.new";
+/// Locked by the process that has the directory.
+const LOCK_NAME: &str = ".lock";
 
 /// What the file's format is called; another one is not read.
 const FORMAT: u32 = 1;
 
-/// The `--state` directory can't be made.
+/// The `--state` directory can't be made or is another process's.
 #[derive(Debug)]
 pub struct StateError {
     directory: PathBuf,
@@ -42,7 +44,7 @@ impl fmt::Display for StateError {
         let directory = self.directory.display();
         write!(
             f,
-            "can't make the state directory {directory}: {}\n  name another with --state, or leave it out to keep nothing",
+            "can't use the state directory {directory}: {}\n  name another with --state, or leave it out to keep nothing",
             self.error
         )
     }
@@ -59,6 +61,10 @@ pub(super) struct Serials {
     served: BTreeMap<Name, ServedSerial>,
     /// Where it outlives the process.
     directory: Option<PathBuf>,
+    /// Whether the file says something else; a write that failed is tried again.
+    is_unwritten: bool,
+    /// Held while the process lives: two of them would forget each other's zones.
+    _lock: Option<File>,
 }
 
 /// The file's contents.
@@ -82,16 +88,22 @@ impl Serials {
     /// Remembers what the directory does, which is made if it is missing; without one, nothing.
     ///
     /// # Errors
-    /// The directory is missing and can't be made.
+    /// The directory is missing and can't be made, or another process has it.
     pub(super) fn open(directory: Option<&Path>) -> Result<Self, StateError> {
         let Some(directory) = directory else {
             tracing::info!(
                 "no --state directory: a restart forgets serials; those taken from the files' times may go back with them"
             );
-            return Ok(Self { served: BTreeMap::new(), directory: None });
+            return Ok(Self {
+                served: BTreeMap::new(),
+                directory: None,
+                is_unwritten: false,
+                _lock: None,
+            });
         };
         let fail = |error| StateError { directory: directory.to_owned(), error };
         fs::create_dir_all(directory).map_err(fail)?;
+        let lock = lock(directory).map_err(fail)?;
         let path = directory.join(FILE_NAME);
         let served = match read(&path) {
             Ok(served) => {
@@ -103,7 +115,8 @@ impl Serials {
                 BTreeMap::new()
             }
         };
-        Ok(Self { served, directory: Some(directory.to_owned()) })
+        let directory = Some(directory.to_owned());
+        Ok(Self { served, directory, is_unwritten: false, _lock: Some(lock) })
     }
 
     /// Gives every zone that has none of its own a serial.
@@ -130,12 +143,16 @@ impl Serials {
     pub(super) fn remember(&mut self, assigned: Assigned) {
         let before = self.served.clone();
         self.served.extend(assigned.0);
-        let Some(directory) = self.directory.as_deref().filter(|_| self.served != before) else {
+        self.is_unwritten |= self.served != before;
+        let Some(directory) = self.directory.as_deref().filter(|_| self.is_unwritten) else {
             return;
         };
-        if let Err(error) = write(directory, &self.served) {
-            let path = directory.join(FILE_NAME);
-            tracing::error!(path = %path.display(), "can't write down serials, a restart forgets them: {error}");
+        match write(directory, &self.served) {
+            Ok(()) => self.is_unwritten = false,
+            Err(error) => {
+                let path = directory.join(FILE_NAME);
+                tracing::error!(path = %path.display(), "can't write down serials, a restart forgets them; tried again at the next reload: {error}");
+            }
         }
     }
 }
@@ -148,6 +165,19 @@ fn warn_of_stale(apex: &Name, typed: Serial, digest: Digest, before: Option<Serv
             zone = %apex, serial = %typed, before = %before.serial,
             "the zone has changed, and its serial is not newer than before: raise it, or leave it out of the SOA"
         );
+    }
+}
+
+/// Takes the directory for this process.
+fn lock(directory: &Path) -> io::Result<File> {
+    let file =
+        File::options().create(true).truncate(false).write(true).open(directory.join(LOCK_NAME))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, "another meridian has it"))
+        }
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -188,8 +218,14 @@ fn write(directory: &Path, served: &BTreeMap<Name, ServedSerial>) -> io::Result<
         (apex.to_folded().to_string(), entry)
     });
     let memory = Memory { format: FORMAT, zones: zones.collect() };
+    fs::create_dir_all(directory)?;
     let unfinished = directory.join(UNFINISHED_NAME);
-    let mut file = File::create(&unfinished)?;
+    // What a crash left there, or somebody who would have us write elsewhere.
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = File::create_new(&unfinished)?;
     file.write_all(&serde_json::to_vec_pretty(&memory)?)?;
     file.sync_all()?;
     fs::rename(&unfinished, directory.join(FILE_NAME))?;

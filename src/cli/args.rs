@@ -59,7 +59,7 @@ pub(super) struct ServeArguments {
     /// Settings file in TOML; flags and environment variables win over it
     #[arg(long, value_name = "FILE", env = "MERIDIAN_CONFIG")]
     config: Option<PathBuf>,
-    /// Directory of the zone files, *.toml [default: zones]
+    /// Directory of the zone files, *.toml and *.zone [default: zones]
     #[arg(long, value_name = "DIR", env = "MERIDIAN_ZONES")]
     zones: Option<PathBuf>,
     /// Where to answer DNS over UDP and TCP; may be repeated; port 0 takes a free one

@@ -20,7 +20,8 @@ pub(super) fn run(command: &ImportCommand) -> CommandResult {
 fn import_zonefile(arguments: &ImportZonefileArguments) -> CommandResult {
     let source = store::read_master(&arguments.file)?;
     let origin = match &arguments.origin {
-        Some(origin) => Name::parse(origin, &Name::root())?,
+        Some(origin) => Name::parse(origin, &Name::root())
+            .map_err(|error| format!("--origin `{origin}` is no name: {error}"))?,
         None => guess_origin(&arguments.file)?,
     };
     let (zone, warnings) = match config::import_master(&source, &origin) {

@@ -50,6 +50,26 @@ pub(super) fn read(
         return None;
     };
     let apex = Spanned { value: soa.owner.clone(), span: soa.owner_span.clone() };
+    if apex.value != *origin && apex.value.is_at_or_below(origin) && !origin.is_root() {
+        let meant = apex.value.to_string();
+        findings
+            .error(
+                apex.span.clone(),
+                format!("the SOA is that of {meant}, below {origin}, which the file is about"),
+            )
+            .help("an absolute name ends with a dot; the SOA's owner is the zone, mostly @");
+        return None;
+    }
+    let first_soa = soa.rdata.clone();
+    let mut soas = 0usize;
+    // A transfer ends with the SOA that it began with (RFC 5936 §2.2).
+    records.retain(|record| {
+        soas = soas.saturating_add(usize::from(record.rtype == RecordType::SOA));
+        record.rtype != RecordType::SOA
+            || soas == 1
+            || record.rdata != first_soa
+            || record.owner != apex.value
+    });
     check_signatures(&mut records, signatures, findings);
     drop_outsiders(&mut records, &apex.value, findings);
     Some(Document {
@@ -75,7 +95,9 @@ pub(super) fn recover_apex(source: &Source) -> Option<Name> {
             apex = Some(record.owner);
         }
     });
-    apex.or(origin)
+    // An owner below what the file is about is a mistake, see [`read`].
+    let is_stray = |apex: &Name| origin.as_ref().is_some_and(|origin| apex.is_at_or_below(origin));
+    apex.filter(|apex| !is_stray(apex)).or(origin)
 }
 
 /// The origin that the file's name gives: `example.com.zone`.

@@ -219,12 +219,13 @@ pub fn compile_zones(sources: &[Source]) -> Vec<Compiled> {
 /// Rejects a file whose zone is defined in another file.
 fn reject_second(result: &mut Compiled, apex: &Name, source: &Source, first: &Source) {
     let mut findings = Findings::new(source);
-    let message = format!("the zone {apex} is also defined in {}", first.path);
+    let message = format!("the zone {apex} of {} is also defined in {}", source.path, first.path);
     let error = match apex_span(source) {
         Some(span) => findings.error(span, message),
         None => findings.error_of_file(message),
     };
-    error.help("one zone is one file: merge them, or remove one");
+    error
+        .help("one zone is one file: merge them, or remove one (after an import, the master file)");
     if let Some(span) = apex_span(first) {
         error.related_in(&first.path, span, "the zone that is kept");
     }

@@ -4,12 +4,14 @@
 //! harms nothing. What is read is turned into [`Source`]s, and that is all the rest of the program sees.
 
 use std::fmt;
-use std::io;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use crate::config::{Included, Source};
-use crate::limits::{INCLUDED_FILES, ZONE_FILE_OCTETS};
+use crate::limits::{DATABASE_OCTETS, INCLUDED_FILES, MASTER_OCTETS, ZONE_FILE_OCTETS};
 use crate::zone::master::included_names;
 
 /// What could not be read.
@@ -22,8 +24,14 @@ pub struct StoreError {
 #[derive(Debug)]
 enum Problem {
     Io(io::Error),
+    NoDirectory,
     NoZones,
-    TooLarge(u64),
+    /// A directory, a pipe, a device: none of them has an end that could be relied on.
+    NoFile,
+    TooLarge {
+        octets: u64,
+        most: usize,
+    },
     NotUtf8,
 }
 
@@ -32,20 +40,21 @@ impl fmt::Display for StoreError {
         let path = self.path.display();
         match &self.problem {
             Problem::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-                write!(
-                    f,
-                    "{path} does not exist: name the right place with --zones, --geodb or --config"
-                )
+                write!(f, "{path} does not exist")
             }
             Problem::Io(error) => write!(f, "can't read {path}: {error}"),
+            Problem::NoFile => write!(f, "{path} is no regular file"),
+            Problem::NoDirectory => {
+                write!(
+                    f,
+                    "{path} does not exist: name the directory of the zone files with --zones"
+                )
+            }
             Problem::NoZones => {
                 write!(f, "{path} holds no zone file: one whose name ends in .toml or .zone")
             }
-            Problem::TooLarge(octets) => {
-                write!(
-                    f,
-                    "{path} has {octets} octets, {ZONE_FILE_OCTETS} is the most for a zone file"
-                )
+            Problem::TooLarge { octets, most } => {
+                write!(f, "{path} has {octets} octets or more, {most} is the most for such a file")
             }
             Problem::NotUtf8 => write!(f, "{path} is not UTF-8 text, which TOML is"),
         }
@@ -71,7 +80,10 @@ pub struct ZoneFile {
 /// Kubernetes keep their own there. A file that can't be read is among them, with the error: it is one zone's trouble. An
 /// error of the directory is everybody's.
 pub fn read_zones(directory: &Path) -> Result<Vec<ZoneFile>, StoreError> {
-    let io = |error| fail(directory, Problem::Io(error));
+    let io = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => fail(directory, Problem::NoDirectory),
+        _ => fail(directory, Problem::Io(error)),
+    };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(io)? {
         let path = entry.map_err(io)?.path();
@@ -97,7 +109,7 @@ pub fn read_zone(path: &Path) -> ZoneFile {
         Err(error) => {
             // Its zone may still be made out, so that its queries get SERVFAIL.
             let text = match error.problem {
-                Problem::NotUtf8 => std::fs::read(path).unwrap_or_default(),
+                Problem::NotUtf8 => read_checked(path).unwrap_or_default().0,
                 _ => Vec::new(),
             };
             let text = String::from_utf8_lossy(&text).into_owned();
@@ -116,16 +128,30 @@ pub fn read_source(path: &Path) -> Result<Source, StoreError> {
 
 /// Octets of a file of bearable size, and when it was last changed, in seconds since 1970.
 fn read_checked(path: &Path) -> Result<(Vec<u8>, u32), StoreError> {
-    let io = |error| fail(path, Problem::Io(error));
-    let metadata = std::fs::metadata(path).map_err(io)?;
-    if metadata.len() > u64::try_from(ZONE_FILE_OCTETS).unwrap_or(u64::MAX) {
-        return Err(fail(path, Problem::TooLarge(metadata.len())));
-    }
-    let octets = std::fs::read(path).map_err(io)?;
+    let (octets, metadata) = read_at_most(path, ZONE_FILE_OCTETS)?;
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     // Serial numbers count modulo 2^32 (RFC 1982), so that the lower half of the seconds is what is wanted for ever.
     let modified = modified.map_or(0, |age| (age.as_secs() & u64::from(u32::MAX)) as u32);
     Ok((octets, modified))
+}
+
+/// Reads a regular file of at most so many octets. A pipe or a device in its place is an error, not a wait without an end.
+fn read_at_most(path: &Path, most: usize) -> Result<(Vec<u8>, Metadata), StoreError> {
+    let io = |error| fail(path, Problem::Io(error));
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(fail(path, Problem::NoFile));
+    }
+    let too_large = |octets| Err(fail(path, Problem::TooLarge { octets, most }));
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
+    if metadata.len() > limit {
+        return too_large(metadata.len());
+    }
+    let mut octets = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    // It may have grown since.
+    let read = file.take(limit.saturating_add(1)).read_to_end(&mut octets).map_err(io)?;
+    if read > most { too_large(limit.saturating_add(1)) } else { Ok((octets, metadata)) }
 }
 
 /// Reads a master file and every file that it includes. Names of included files are relative to the file that includes.
@@ -135,18 +161,22 @@ fn read_checked(path: &Path) -> Result<(Vec<u8>, u32), StoreError> {
 pub fn read_master(path: &Path) -> Result<Source, StoreError> {
     let (text, modified) = read_text(path)?;
     let mut octets = text.len();
-    let mut open = vec![(path.to_owned(), included_names(&text))];
+    let mut files = vec![Reached { path: path.to_owned(), by: 0, names: included_names(&text) }];
     let mut source = Source::new(path.display().to_string(), text, modified);
     let mut by = 0;
-    while let Some((path, names)) = open.get(by).cloned() {
+    while let Some(Reached { path, names, .. }) = files.get(by).cloned() {
         for name in names {
-            if source.included.len() >= INCLUDED_FILES || octets > ZONE_FILE_OCTETS {
-                return Ok(source);
-            }
             let path = path.with_file_name(&name);
-            let text = read_text(&path).map(|(text, _)| text).map_err(|error| error.to_string());
+            let text = if source.included.len() >= INCLUDED_FILES || octets > MASTER_OCTETS {
+                Err("the zone has too many files, or too much text in them".to_owned())
+            } else if is_open(&files, by, &path) {
+                Err("it includes itself".to_owned())
+            } else {
+                read_text(&path).map(|(text, _)| text).map_err(|error| error.to_string())
+            };
             octets += text.as_ref().map_or(0, String::len);
-            open.push((path.clone(), text.as_deref().map(included_names).unwrap_or_default()));
+            let names = text.as_deref().map(included_names).unwrap_or_default();
+            files.push(Reached { path: path.clone(), by, names });
             source.included.push(Included { by, name, path: path.display().to_string(), text });
         }
         by += 1;
@@ -154,33 +184,87 @@ pub fn read_master(path: &Path) -> Result<Source, StoreError> {
     Ok(source)
 }
 
+/// A file of a zone, the file that includes it, and the names that it includes itself.
+#[derive(Clone)]
+struct Reached {
+    path: PathBuf,
+    by: usize,
+    names: Vec<String>,
+}
+
+/// Whether a file is the one at `by`, or one that includes that one, at any depth.
+fn is_open(files: &[Reached], by: usize, path: &Path) -> bool {
+    let Ok(path) = path.canonicalize() else { return false };
+    let mut place = by;
+    while let Some(file) = files.get(place) {
+        if file.path.canonicalize().is_ok_and(|open| open == path) {
+            return true;
+        }
+        if place == 0 {
+            return false;
+        }
+        place = file.by;
+    }
+    false
+}
+
 /// Reads a master file as text. Octets beyond ASCII in a file that is not UTF-8 (comments in Latin-1, most times) become decimal
 /// escapes, which mean the same (RFC 1035 §5.1).
 fn read_text(path: &Path) -> Result<(String, u32), StoreError> {
     let (octets, modified) = read_checked(path)?;
-    let text = String::from_utf8(octets).unwrap_or_else(|error| {
-        let octets = error.into_bytes();
-        let mut text = String::with_capacity(octets.len());
-        for octet in octets {
-            if octet.is_ascii() {
-                text.push(char::from(octet));
-            } else {
-                text.push_str(&format!("\\{octet:03}"));
-            }
-        }
-        text
-    });
+    let text = String::from_utf8(octets).unwrap_or_else(|error| escape_octets(error.as_bytes()));
     Ok((text, modified))
 }
 
-/// Reads one file as octets.
-pub fn read_octets(path: &Path) -> Result<Vec<u8>, StoreError> {
-    std::fs::read(path).map_err(|error| fail(path, Problem::Io(error)))
+fn escape_octets(octets: &[u8]) -> String {
+    let mut text = String::with_capacity(octets.len());
+    let mut is_escaped = false;
+    for &octet in octets {
+        match (octet.is_ascii(), is_escaped) {
+            (true, _) => text.push(char::from(octet)),
+            // The backslash before it begins the decimal escape.
+            (false, true) => text.push_str(&format!("{octet:03}")),
+            (false, false) => text.push_str(&format!("\\{octet:03}")),
+        }
+        is_escaped = octet == b'\\' && !is_escaped;
+    }
+    text
+}
+
+/// Reads a geo database as octets.
+pub fn read_database_file(path: &Path) -> Result<Vec<u8>, StoreError> {
+    read_at_most(path, DATABASE_OCTETS).map(|(octets, _)| octets)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn octets_beyond_ascii_mean_the_same_as_their_escapes() {
+        assert_eq!(escape_octets(b"a\xe9 \\\xdc \\\\\xdc"), r"a\233 \220 \\\220");
+    }
+
+    /// A pipe kept a reload waiting for ever, a device took all memory.
+    #[test]
+    fn what_has_no_end_is_not_read() {
+        let error = read_source(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert_eq!(error, "/dev/zero is no regular file");
+    }
+
+    #[test]
+    fn a_file_that_includes_itself_is_read_once() {
+        let directory = std::env::temp_dir().join(format!("meridian-loop-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("loop.zone");
+        std::fs::write(&path, "$INCLUDE loop.zone\n$INCLUDE other.inc\n").unwrap();
+        std::fs::write(directory.join("other.inc"), "$INCLUDE ./loop.zone\n").unwrap();
+        let source = read_master(&path).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
+        let texts: Vec<_> = source.included.iter().map(|included| included.text.clone()).collect();
+        let itself = || Err("it includes itself".to_owned());
+        assert_eq!(texts, [itself(), Ok("$INCLUDE ./loop.zone\n".to_owned()), itself()]);
+    }
 
     /// One file that is not text kept every zone from being served.
     #[test]
