@@ -34,6 +34,10 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
         "the number of TCP connections is not bounded by us, and a message may take as long to arrive as a connection may be idle",
     ),
     (
+        "longer answers",
+        "names in record data are compressed less, so that an answer is cut sooner; one that is too long for TCP is cut there, too",
+    ),
+    (
         "a task per datagram",
         "a burst of datagrams is held in memory, each in a task with room for its answer, until the tasks have run",
     ),

@@ -307,9 +307,34 @@ mod tests {
         for (apex, expected) in [("a.example", 10), (odd, 6), (".", 5)] {
             assert_eq!(serve(&mut open(), zone(apex, "192.0.2.3", 1), true), expected, "{apex}");
         }
-        let files: Vec<_> =
+        let mut files: Vec<_> =
             fs::read_dir(&inner).unwrap().map(|file| file.unwrap().file_name()).collect();
-        assert_eq!(files, [FILE_NAME]);
+        files.sort();
+        assert_eq!(files, [LOCK_NAME, FILE_NAME]);
+    }
+
+    /// Two servers with one directory forgot each other's zones.
+    #[test]
+    fn a_directory_is_one_process_s() {
+        let directory = Directory::create("locked");
+        let first = Serials::open(Some(&directory.0)).unwrap_or_else(|error| panic!("{error}"));
+        let second = Serials::open(Some(&directory.0)).err().expect("it is locked").to_string();
+        assert!(second.contains("another meridian has it"), "{second}");
+        drop(first);
+        assert!(Serials::open(Some(&directory.0)).is_ok());
+    }
+
+    /// After a disk that was full once, nothing was written until a zone changed again.
+    #[test]
+    fn a_write_that_failed_is_tried_again() {
+        let directory = Directory::create("again");
+        let mut serials = Serials::open(Some(&directory.0)).unwrap_or_else(|e| panic!("{e}"));
+        let path = directory.0.join(FILE_NAME);
+        fs::create_dir(&path).unwrap();
+        assert_eq!(serve(&mut serials, zone("a.example", "192.0.2.1", 3), true), 3);
+        fs::remove_dir(&path).unwrap();
+        assert_eq!(serve(&mut serials, zone("a.example", "192.0.2.1", 3), true), 3);
+        assert_eq!(read(&path).unwrap().len(), 1);
     }
 
     #[test]
@@ -352,7 +377,7 @@ mod tests {
         let text = error.to_string();
         fs::remove_file(&directory.0).unwrap();
         assert!(
-            text.contains("can't make the state directory") && text.contains("--state"),
+            text.contains("can't use the state directory") && text.contains("--state"),
             "{text}"
         );
     }

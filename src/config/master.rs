@@ -274,6 +274,26 @@ mod tests {
         assert!(compile("no..name.zone", "").is_err());
     }
 
+    /// A reload took it for another zone, and the one that was meant was gone.
+    #[test]
+    fn an_soa_below_the_file_s_name_is_a_forgotten_dot() {
+        let text = HEAD.replace("@ SOA", "example.com SOA");
+        let rejected = compile_zone(&Source::new("example.com.zone", text, 0)).unwrap_err();
+        assert!(
+            rejected.diagnostics[0]
+                .message
+                .starts_with("the SOA is that of example.com.example.com.")
+        );
+        assert_eq!(rejected.apex, Name::parse("example.com", &Name::root()).ok());
+    }
+
+    #[test]
+    fn a_transfer_ends_with_the_soa_that_it_began_with() {
+        assert_eq!(messages("@ SOA ns1 h 1 2h 1h 2w 60\n"), Vec::<String>::new());
+        let other = messages("@ SOA ns1 h 2 2h 1h 2w 60\n");
+        assert_eq!(other, ["example.com. has more than one SOA record"]);
+    }
+
     #[test]
     fn the_owner_of_the_soa_is_the_zone() {
         let text = format!("$ORIGIN 0/25.2.0.192.in-addr.arpa.\n{HEAD}1 PTR host.example.\n");

@@ -518,7 +518,7 @@ fn the_later_of_two_files_is_rejected_even_if_the_first_is_broken() {
     assert!(rejected.iter().all(|rejected| rejected.apex == Some(name("@"))));
     assert_eq!(
         rejected[1].diagnostics[0].message,
-        "the zone example.com. is also defined in a.toml"
+        "the zone example.com. of b.toml is also defined in a.toml"
     );
     assert_eq!(rejected[1].diagnostics[0].line(), Some(1));
 }

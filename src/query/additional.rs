@@ -29,7 +29,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         }
         for host in servers.rdata().filter(|host| !is_needed(host)).take(ADDITIONAL_NAMES) {
             // A kindness: without it the client asks for the address itself.
-            let _ = self.push_glue(host);
+            let _ = self.push_host(host, true);
         }
         Ok(())
     }
@@ -37,7 +37,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     /// The addresses of a name server, wherever they stand.
     fn push_glue(&mut self, host: &'e [u8]) -> Result<(), Full> {
         let mut folded = [0; NAME_OCTETS];
-        let catalog = &self.engine.snapshot.catalog;
+        let catalog = &self.frame.engine.snapshot.catalog;
         match catalog.node(fold(host, &mut folded)) {
             Some(node) => self.push_addresses(node, Owner::Name(host)),
             None => Ok(()),
@@ -50,7 +50,9 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         let mut hosts = 0usize;
         for rdata in records.rdata() {
             let Some(host) = host_of(records.rtype, rdata) else { return };
-            if seen.contains(&Some(host)) {
+            let is_same =
+                |seen: &Option<&[u8]>| seen.is_some_and(|seen| seen.eq_ignore_ascii_case(host));
+            if seen.iter().any(is_same) {
                 continue;
             }
             let Some(slot) = seen.get_mut(hosts) else { return };
@@ -89,8 +91,11 @@ impl<'e, S: Story> Answering<'e, '_, S> {
             // In alias mode it means that the service is not there (§2.5.1).
             return if is_alias { Ok(()) } else { self.push_addresses(node, owner) };
         }
+        let asked = node.identity();
         let Some(node) = self.find_host(target) else { return Ok(()) };
-        if let Some(service) = node.rrset(rtype).filter(|_| is_alias) {
+        // An alias of itself is in the answer already.
+        let is_wanted = is_alias && node.identity() != asked;
+        if let Some(service) = node.rrset(rtype).filter(|_| is_wanted) {
             self.composer.push_records(Section::Additional, Owner::Name(target), &service, 0)?;
         }
         self.push_addresses(node, Owner::Name(target))
@@ -99,7 +104,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     /// The node that answers for a host by authority: the name itself or a wildcard, not below a cut.
     fn find_host(&self, host: &[u8]) -> Option<Node<'e>> {
         let mut folded = [0; NAME_OCTETS];
-        let catalog = &self.engine.snapshot.catalog;
+        let catalog = &self.frame.engine.snapshot.catalog;
         match catalog.find(fold(host, &mut folded), RecordType::A) {
             Found::Exact(node) | Found::Wildcard(node) => Some(node),
             _ => None,

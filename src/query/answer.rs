@@ -3,16 +3,13 @@
 use std::net::IpAddr;
 
 use super::chain::Chain;
-use super::engine::{Client, Engine, Outcome};
+use super::engine::{Frame, Outcome};
 use super::story::{PlacedBy, Stage, Story};
 use crate::geo::LocationId;
 use crate::limits::{CNAME_CHAIN, HEADER_OCTETS};
 use crate::policy::{PoolId, Random, Selection};
 use crate::snapshot::{BoundRoute, Handout};
-use crate::wire::{
-    ClientSubnet, Composer, Full, OptRecord, Owner, Rcode, RecordType, Records, Request, Section,
-    Ttl, ends_in,
-};
+use crate::wire::{Composer, Full, Owner, Rcode, RecordType, Records, Section, Ttl, ends_in};
 use crate::zone::{Found, Node, ZoneId, ZoneState};
 
 /// The AA bit (RFC 1035 §4.1.1).
@@ -23,9 +20,7 @@ const ANY_HINFO: &[u8] = b"\x07RFC8482\x00";
 
 /// An answer in the making.
 pub(super) struct Answering<'e, 'm, S> {
-    pub(super) engine: &'e Engine<'e>,
-    pub(super) request: &'m Request,
-    pub(super) client: Client,
+    pub(super) frame: Frame<'e, 'm>,
     pub(super) random: &'m mut Random,
     pub(super) chain: &'m mut Chain,
     pub(super) composer: Composer<'m>,
@@ -46,31 +41,26 @@ enum Next {
 
 impl<'e, S: Story> Answering<'e, '_, S> {
     /// Answers from where the question led, and closes the message.
-    pub(super) fn run(mut self, found: Found<'e>, opt: Option<OptRecord<'_>>) -> Outcome {
+    pub(super) fn run(mut self, found: Found<'e>) -> Outcome {
         if self.walk(found).is_err() {
             // What did not fit was left out whole (RFC 2181 §9).
             self.is_truncated = true;
             self.composer.set_truncated();
         }
-        let opt = opt.map(|opt| OptRecord { subnet: self.answered_subnet(&opt), ..opt });
-        let authoritative = if self.is_authoritative { FLAG_AUTHORITATIVE } else { 0 };
-        let flags = self.request.answer_flags() | authoritative;
+        // An answer to a prefix of length 0 holds for everybody (RFC 7871 §7.2.1).
+        let subnet = self.frame.request.subnet();
+        let is_placed = subnet.is_some_and(|subnet| subnet.address().is_some());
+        let scope = if is_placed { self.scope } else { 0 };
+        let flags = if self.is_authoritative { FLAG_AUTHORITATIVE } else { 0 };
         Outcome {
-            octets: self.composer.finish(self.request.id, flags, self.rcode, opt.as_ref()),
+            octets: self.frame.close(self.composer, flags, self.rcode, scope),
             rcode: self.rcode,
-            qtype: Some(self.request.qtype),
+            qtype: Some(self.frame.request.qtype),
             zone: None,
             pool: self.pool,
             is_truncated: self.is_truncated,
-            has_subnet: self.request.subnet().is_some(),
+            has_subnet: subnet.is_some(),
         }
-    }
-
-    /// The client subnet as it goes back: what came, and the scope of this answer (RFC 7871 §7.2.1). An answer to a prefix of
-    /// length 0 holds for everybody.
-    fn answered_subnet(&self, opt: &OptRecord<'_>) -> Option<(ClientSubnet, u8)> {
-        opt.subnet
-            .map(|(subnet, _)| (subnet, if subnet.address().is_some() { self.scope } else { 0 }))
     }
 
     /// Goes from name to name along CNAMEs and DNAMEs.
@@ -103,21 +93,22 @@ impl<'e, S: Story> Answering<'e, '_, S> {
 
     /// Whether a DNAME is asked for that led to its own owner.
     fn is_told(&self, node: Node<'e>) -> bool {
-        self.request.qtype == RecordType::DNAME && self.chain.has_told_redirect(node.identity())
+        self.frame.request.qtype == RecordType::DNAME
+            && self.chain.has_told_redirect(node.identity())
     }
 
     /// Whether the chain was at this name before.
     fn has_passed(&mut self) -> bool {
-        let catalog = &self.engine.snapshot.catalog;
+        let catalog = &self.frame.engine.snapshot.catalog;
         if self.chain.is_at_question() {
-            self.chain.pass(catalog.fingerprint(self.request.folded_name()));
+            self.chain.pass(catalog.fingerprint(self.frame.request.folded_name()));
         }
         self.chain.pass(catalog.fingerprint(self.chain.folded()))
     }
 
     fn find(&mut self) -> Found<'e> {
-        let catalog = &self.engine.snapshot.catalog;
-        let found = catalog.find(self.chain.folded(), self.request.qtype);
+        let catalog = &self.frame.engine.snapshot.catalog;
+        let found = catalog.find(self.chain.folded(), self.frame.request.qtype);
         // What a refused zone holds is not known: the chain ends before it, and the resolver asks there itself.
         let zone = found.zone().and_then(|zone| catalog.zone(zone));
         if zone.is_some_and(|zone| zone.state == ZoneState::Refused) {
@@ -135,8 +126,8 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         owner: Owner<'static>,
     ) -> Result<Next, Full> {
         self.story.stage(Stage::Found { node: node.name(), is_wildcard });
-        let qtype = self.request.qtype;
-        let route = node.route().and_then(|route| self.engine.snapshot.route(route));
+        let qtype = self.frame.request.qtype;
+        let route = node.route().and_then(|route| self.frame.engine.snapshot.route(route));
         if qtype == RecordType::ANY && gets_hinfo(node, route) {
             let ttl = self.negative_ttl(node.zone());
             self.composer.push_record(Section::Answer, owner, RecordType::HINFO, ttl, ANY_HINFO)?;
@@ -224,7 +215,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         node: Node<'e>,
         owner: Owner<'static>,
     ) -> Result<Next, Full> {
-        let snapshot = self.engine.snapshot;
+        let snapshot = self.frame.engine.snapshot;
         let Some(routing) = snapshot.routing(route.zone) else {
             return self.deny_type(node.zone());
         };
@@ -233,7 +224,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         let location = self.place(route);
         let mut selection = Selection {
             routing: &routing.bound,
-            view: self.engine.view,
+            view: self.frame.engine.view,
             rtype,
             location,
             random: self.random,
@@ -266,13 +257,13 @@ impl<'e, S: Story> Answering<'e, '_, S> {
 
     /// Whether a CNAME is an answer in itself, not to be followed.
     fn asks_for_cname(&self) -> bool {
-        matches!(self.request.qtype, RecordType::CNAME | RecordType::ANY)
+        matches!(self.frame.request.qtype, RecordType::CNAME | RecordType::ANY)
     }
 
     /// Where the client is for a route: by its subnet, or by the resolver's address if there is none, or none with a known
     /// location. The scope is that of the subnet in either case.
     fn place(&mut self, route: &BoundRoute) -> LocationId {
-        let subnet = self.request.subnet().and_then(|subnet| subnet.address());
+        let subnet = self.frame.request.subnet().and_then(|subnet| subnet.address());
         if let Some(address) = subnet {
             self.scope = self.scope.max(self.onward_scope(route, address));
         }
@@ -294,7 +285,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
             }
             by = PlacedBy::ResolverInstead;
         }
-        let address = self.client.address;
+        let address = self.frame.client.address;
         let place = route.place(address);
         let scope = if subnet.is_some() { self.scope } else { place.scope };
         self.story.stage(Stage::Placed { by, address, scope });
@@ -303,8 +294,8 @@ impl<'e, S: Story> Answering<'e, '_, S> {
 
     /// The deepest scope of the routes that an alias may lead to, whichever it leads to this time.
     fn onward_scope(&self, route: &BoundRoute, address: IpAddr) -> u8 {
-        let asks_address = matches!(self.request.qtype, RecordType::A | RecordType::AAAA);
-        let onward = route.onward().iter().filter_map(|id| self.engine.snapshot.route(*id));
+        let asks_address = matches!(self.frame.request.qtype, RecordType::A | RecordType::AAAA);
+        let onward = route.onward().iter().filter_map(|id| self.frame.engine.snapshot.route(*id));
         let counted = onward.filter(|onward| asks_address || onward.handout == Handout::Alias);
         counted.map(|onward| onward.place(address).scope).max().unwrap_or(0)
     }
@@ -324,7 +315,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
 
     /// The owner of a record whose name is an ancestor of the name asked for.
     fn owner_above<'n>(&self, owner: Owner<'_>, ancestor: &'n [u8]) -> Owner<'n> {
-        let question = self.request.folded_name().len();
+        let question = self.frame.request.folded_name().len();
         match owner {
             Owner::Question => question
                 .checked_sub(ancestor.len())
@@ -349,14 +340,14 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     }
 
     fn push_soa(&mut self, zone: ZoneId) -> Result<(), Full> {
-        let Some(zone) = self.engine.snapshot.catalog.zone(zone) else {
+        let Some(zone) = self.frame.engine.snapshot.catalog.zone(zone) else {
             return Ok(());
         };
         let Some(records) = zone.negative_soa() else {
             return Ok(());
         };
         let apex = zone.apex.as_wire();
-        let is_above_question = ends_in(self.request.folded_name(), apex);
+        let is_above_question = ends_in(self.frame.request.folded_name(), apex);
         let owner = if is_above_question {
             self.owner_above(Owner::Question, apex)
         } else {
@@ -366,7 +357,8 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     }
 
     fn negative_ttl(&self, zone: ZoneId) -> Ttl {
-        let soa = self.engine.snapshot.catalog.zone(zone).and_then(|zone| zone.negative_soa());
+        let soa =
+            self.frame.engine.snapshot.catalog.zone(zone).and_then(|zone| zone.negative_soa());
         soa.and_then(|soa| Ttl::from_seconds(soa.ttl())).unwrap_or(Ttl::MAX)
     }
 }

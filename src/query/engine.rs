@@ -115,33 +115,30 @@ impl<'a> Engine<'a> {
         let result = scratch.request.parse(message);
         let question_end = HEADER_OCTETS.saturating_add(scratch.request.question_octets());
         let question = message.get(HEADER_OCTETS..question_end).unwrap_or_default();
-        let mut frame = Frame { engine: self, request: &scratch.request, question, client, out };
+        let frame = Frame { engine: self, request: &scratch.request, question, client };
         let found = match result {
             Err(Rejection::Silence) => return Outcome::silence(),
-            Err(Rejection::Code(rcode)) => return frame.refuse(rcode, None),
-            Ok(()) if scratch.request.qclass == Class::CH => return frame.introduce(),
+            Err(Rejection::Code(rcode)) => return frame.refuse(out, rcode, None),
+            Ok(()) if scratch.request.qclass == Class::CH => return frame.introduce(out),
             Ok(()) => match refusal(&scratch.request) {
-                Some((rcode, error)) => return frame.refuse(rcode, Some(error)),
+                Some((rcode, error)) => return frame.refuse(out, rcode, Some(error)),
                 None => {
                     self.snapshot.catalog.find(scratch.request.folded_name(), scratch.request.qtype)
                 }
             },
         };
         let Some(zone) = found.zone() else {
-            return frame.refuse(Rcode::REFUSED, Some(NOT_OURS));
+            return frame.refuse(out, Rcode::REFUSED, Some(NOT_OURS));
         };
         if self.snapshot.catalog.zone(zone).is_none_or(|zone| zone.state == ZoneState::Refused) {
-            let text = "the zone's file was refused at start: see the server's log";
-            let outcome = frame.refuse(Rcode::SERVFAIL, Some((ExtendedError::INVALID_DATA, text)));
+            let outcome = frame.refuse(out, Rcode::SERVFAIL, Some(REFUSED_ZONE));
             return Outcome { zone: Some(zone), ..outcome };
         }
-        let Some((composer, opt)) = frame.open(None) else {
+        let Some(composer) = frame.open(out, self.is_stale.then_some(STALE)) else {
             return Outcome::silence();
         };
         let answering = Answering {
-            engine: self,
-            request: &scratch.request,
-            client,
+            frame,
             random: &mut scratch.random,
             chain: &mut scratch.chain,
             composer,
@@ -152,13 +149,19 @@ impl<'a> Engine<'a> {
             scope: 0,
             pool: None,
         };
-        Outcome { zone: Some(zone), ..answering.run(found, opt) }
+        Outcome { zone: Some(zone), ..answering.run(found) }
     }
 }
 
 /// An extended error: its code, and a text for people.
 type Reason = (ExtendedError, &'static str);
 
+const REFUSED_ZONE: Reason =
+    (ExtendedError::INVALID_DATA, "the zone's file was refused at start: see the server's log");
+/// The zone files changed since, and what they say was refused (RFC 8914 §4.4). The other is as long.
+const STALE: Reason = (ExtendedError::STALE_ANSWER, "newer zone files were refused");
+const STALE_DENIAL: Reason =
+    (ExtendedError::STALE_NXDOMAIN_ANSWER, "newer zone files were refused");
 const NOT_OURS: Reason = (ExtendedError::NOT_AUTHORITATIVE, "not a zone of this server");
 
 /// What is refused for its class or type, whatever the name.
@@ -196,15 +199,15 @@ impl Outcome {
 }
 
 /// What every answer to one message has in common.
-struct Frame<'q> {
-    engine: &'q Engine<'q>,
-    request: &'q Request,
+#[derive(Clone, Copy)]
+pub(super) struct Frame<'e, 'q> {
+    pub(super) engine: &'e Engine<'e>,
+    pub(super) request: &'q Request,
     question: &'q [u8],
-    client: Client,
-    out: &'q mut [u8],
+    pub(super) client: Client,
 }
 
-impl<'q> Frame<'q> {
+impl<'e> Frame<'e, '_> {
     /// Octets that the answer may have (RFC 6891 §6.2.3, RFC 9715 §3.1).
     fn limit(&self) -> usize {
         match (self.client.transport, self.request.edns) {
@@ -216,37 +219,59 @@ impl<'q> Frame<'q> {
         }
     }
 
-    /// Begins an answer. Nothing if not even the question fits, which no buffer of ours is too small for.
-    fn open(&mut self, error: Option<Reason>) -> Option<(Composer<'_>, Option<OptRecord<'q>>)> {
-        let is_stream = self.client.transport == Transport::Stream;
-        let server = self.engine.snapshot.identity.server.as_deref().map(str::as_bytes);
-        let stale = (ExtendedError::STALE_ANSWER, "newer zone files were refused");
-        let opt = self.request.edns.map(|edns| OptRecord {
-            subnet: edns.subnet.map(|subnet| (subnet, 0)),
-            error: error.or(self.engine.is_stale.then_some(stale)),
-            server: server.filter(|_| edns.wants_server),
-            keepalive: (is_stream && edns.wants_keepalive).then_some(KEEPALIVE_TENTHS),
-            ..OptRecord::bare(ADVERTISED_OCTETS, edns.wants_dnssec)
-        });
-        let limit = self.limit();
-        let composer = Composer::start(self.out, limit, self.question, opt.as_ref()).ok()?;
-        Some((composer, opt))
+    /// The OPT record of the answer, if the query had one. `scope` is for the client subnet.
+    #[inline]
+    fn opt(&self, error: Option<Reason>, scope: u8) -> Option<OptRecord<'e>> {
+        let edns = self.request.edns?;
+        let mut opt = OptRecord::bare(ADVERTISED_OCTETS, edns.wants_dnssec);
+        opt.subnet = edns.subnet.map(|subnet| (subnet, scope));
+        opt.error = error;
+        if edns.wants_server {
+            opt.server = self.engine.snapshot.identity.server.as_deref().map(str::as_bytes);
+        }
+        if edns.wants_keepalive && self.client.transport == Transport::Stream {
+            opt.keepalive = Some(KEEPALIVE_TENTHS);
+        }
+        Some(opt)
+    }
+
+    /// Begins an answer, with room for an OPT record that carries such an error. Nothing if not even the question fits, which
+    /// no buffer of ours is too small for.
+    #[inline]
+    fn open<'o>(&self, out: &'o mut [u8], error: Option<Reason>) -> Option<Composer<'o>> {
+        let reserved = self.opt(error, 0);
+        Composer::start(out, self.limit(), self.question, reserved.as_ref()).ok()
+    }
+
+    /// Closes an answer from a zone, and gives its length.
+    #[inline]
+    pub(super) fn close(
+        &self,
+        composer: Composer<'_>,
+        flags: u16,
+        rcode: Rcode,
+        scope: u8,
+    ) -> usize {
+        let stale = if rcode == Rcode::NXDOMAIN { STALE_DENIAL } else { STALE };
+        let opt = self.opt(self.engine.is_stale.then_some(stale), scope);
+        composer.finish(self.request.id, self.request.answer_flags() | flags, rcode, opt.as_ref())
     }
 
     /// An answer without records.
-    fn refuse(&mut self, rcode: Rcode, error: Option<Reason>) -> Outcome {
+    fn refuse(&self, out: &mut [u8], rcode: Rcode, error: Option<Reason>) -> Outcome {
         let (id, flags) = (self.request.id, self.request.answer_flags());
+        let opt = self.opt(error, 0);
         let octets = self
-            .open(error)
-            .map_or(0, |(composer, opt)| composer.finish(id, flags, rcode, opt.as_ref()));
+            .open(out, error)
+            .map_or(0, |composer| composer.finish(id, flags, rcode, opt.as_ref()));
         Outcome { octets, rcode, ..self.outcome() }
     }
 
     /// Answers in the CHAOS class: who this server is, if it may be told (RFC 4892).
-    fn introduce(&mut self) -> Outcome {
+    fn introduce(&self, out: &mut [u8]) -> Outcome {
         let identity = &self.engine.snapshot.identity;
         let Some(text) = identity.text_of(self.request.folded_name()) else {
-            return self.refuse(Rcode::REFUSED, Some(NOT_OURS));
+            return self.refuse(out, Rcode::REFUSED, Some(NOT_OURS));
         };
         let (id, flags) = (self.request.id, self.request.answer_flags() | FLAG_AUTHORITATIVE);
         let is_asked = matches!(self.request.qtype, RecordType::TXT | RecordType::ANY);
@@ -257,14 +282,14 @@ impl<'q> Frame<'q> {
         }
         let rdata = rdata.get(..=usize::from(length)).unwrap_or_default();
         let kind = (RecordType::TXT, Ttl::ZERO);
-        let octets = self.open(None).map_or(0, |(mut composer, opt)| {
+        let octets = self.open(out, None).map_or(0, |mut composer| {
             let (section, owner) = (Section::Answer, Owner::Question);
             let full = is_asked
                 && composer.push_record_of_class(Class::CH, section, owner, kind, rdata).is_err();
             if full {
                 composer.set_truncated();
             }
-            composer.finish(id, flags, Rcode::NOERROR, opt.as_ref())
+            composer.finish(id, flags, Rcode::NOERROR, self.opt(None, 0).as_ref())
         });
         Outcome { octets, ..self.outcome() }
     }

@@ -350,7 +350,7 @@ ttl = "1m"
 [pool.web]
 addresses = ["192.0.2.7"]
 [names]
-"@"    = { SOA = "ns1 hostmaster", NS = ["ns1", "ns.sub", "ns.elsewhere.example."], MX = ["10 mail", "20 routed", "30 ns.sub", "40 a.wild"] }
+"@"    = { SOA = "ns1 hostmaster", NS = ["ns1", "ns.sub", "ns.elsewhere.example."], MX = ["10 mail", "11 MAIL", "20 routed", "30 ns.sub", "40 a.wild"] }
 ns1    = { A = "192.0.2.53", AAAA = "2001:db8::53" }
 mail   = { A = "192.0.2.25" }
 routed = { pool = "web" }
@@ -361,6 +361,7 @@ sub    = { NS = "ns.sub" }
 svc    = { HTTPS = ["1 . alpn=h2", "2 mail"], A = "192.0.2.80" }
 alias  = { HTTPS = "0 svc" }
 gone   = { HTTPS = "0 .", A = "192.0.2.81" }
+selfish = { HTTPS = "0 selfish" }
 "#;
 
 #[test]
@@ -397,6 +398,7 @@ fn hosts_bring_their_addresses_along() {
             ],
         ),
         ("gone.h.example.", RecordType::HTTPS, &[]),
+        ("selfish.h.example.", RecordType::HTTPS, &[]),
         ("mail.h.example.", RecordType::A, &[]),
     ] {
         let answer = bench.ask(name, qtype);
@@ -436,17 +438,19 @@ fn stale_zones_say_so() {
     const OPT: &[u8] = &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0];
     let Bench { snapshot, view } = Bench::new();
     let live = Live { snapshot: Arc::new(snapshot), view: Arc::new(view), is_stale: true };
-    let query = [
-        &[0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1][..],
-        b"\x03ns1\x07example\x03com\x00\x00\x01\x00\x01",
-        OPT,
-    ]
-    .concat();
     let client = Client { address: "127.0.0.1".parse().unwrap(), transport: Transport::Udp };
-    let mut out = [0; 512];
-    let outcome = Engine::from(&live).answer(&mut Scratch::new(1), &query, client, &mut out);
-    let message = Message::from_vec(&out[..outcome.octets]).unwrap();
-    assert_eq!(message.answers.len(), 1);
-    let options = options(&message);
-    assert!(options[0].0 == 15 && options[0].1.starts_with(&[0, 3]), "{options:?}");
+    // RFC 8914 sections 4.4 and 4.20; what is no answer from a zone is not stale.
+    for (name, opcode, error) in [("ns1", 0, Some(3)), ("xyz", 0, Some(19)), ("ns1", 0x20, None)] {
+        let query = [
+            &[0, 1, opcode, 0, 0, 1, 0, 0, 0, 0, 0, 1][..],
+            format!("\x03{name}\x07example\x03com\x00\x00\x01\x00\x01").as_bytes(),
+            OPT,
+        ]
+        .concat();
+        let mut out = [0; 512];
+        let outcome = Engine::from(&live).answer(&mut Scratch::new(1), &query, client, &mut out);
+        let message = Message::from_vec(&out[..outcome.octets]).unwrap();
+        let found = options(&message).first().map(|(code, data)| (*code, data[1]));
+        assert_eq!(found, error.map(|error| (15, error)), "{name} {opcode}");
+    }
 }

@@ -11,6 +11,7 @@
 //! | wildcard addresses | an answer on a wildcard address leaves from whichever address the system takes |
 //! | own address | a query that claims to come from the server itself is answered; the answer to that answer is silence |
 //! | many connections | the number of TCP connections is not bounded by us, and a message may take as long to arrive as a connection may be idle |
+//! | longer answers | names in record data are compressed less, so that an answer is cut sooner; one that is too long for TCP is cut there, too |
 //! | a task per datagram | a burst of datagrams is held in memory, each in a task with room for its answer, until the tasks have run |
 //!
 //! So it is for systems without recvmmsg, and for comparison.
@@ -195,10 +196,10 @@ fn build(
 /// Whether the answer is still small enough after hickory-server has encoded it, which compresses less than we do. It would
 /// itself cut what is too long for *our* payload size, in the middle of an RRset.
 fn fits(request: &Request, answer: &Answer) -> bool {
-    if request.protocol() != Protocol::Udp {
-        return true;
-    }
-    let limit = usize::from(request.max_payload()).min(UDP_ANSWER_OCTETS);
+    let limit = match request.protocol() {
+        Protocol::Udp => usize::from(request.max_payload()).min(UDP_ANSWER_OCTETS),
+        _ => STREAM_MESSAGE_OCTETS,
+    };
     let mut octets = Vec::with_capacity(UDP_ANSWER_OCTETS);
     let emitted = build(answer).destructive_emit(&mut BinEncoder::new(&mut octets));
     emitted.is_ok() && octets.len() <= limit

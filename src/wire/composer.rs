@@ -88,7 +88,7 @@ pub struct Composer<'a> {
     /// Length of the question's name.
     question_name: usize,
     /// Labels that later names may point to: their offset, and the octets of the name from there on, uncompressed. The
-    /// question's are entered when the first name is compressed.
+    /// question's are found without.
     targets: [(u16, u8); COMPRESSION_TARGETS],
     target_count: usize,
     /// Where the RDATA of the latest record with compressible names begins.
@@ -354,9 +354,6 @@ impl<'a> Composer<'a> {
 
     /// Writes a name, as far as possible as a pointer to one that stands in the message already.
     fn put_name(&mut self, name: &[u8]) -> Result<(), Full> {
-        if self.target_count == 0 {
-            self.remember_labels(HEADER_OCTETS, self.question_name);
-        }
         let start = self.length;
         let mut rest = name;
         while let Some((&length, after)) = rest.split_first() {
@@ -399,12 +396,32 @@ impl<'a> Composer<'a> {
 
     /// Where in the message this name stands, if it does.
     fn find_target(&self, name: &[u8]) -> Option<u16> {
+        // The question's name needs no memory: if this is a suffix of it, it stands at its length from the end.
+        let in_question = HEADER_OCTETS
+            .saturating_add(self.question_name)
+            .checked_sub(name.len())
+            .filter(|&at| at >= HEADER_OCTETS && self.stands_in_question(at, name));
+        if let Some(at) = in_question {
+            return u16::try_from(at).ok();
+        }
         let targets = self.targets.get(..self.target_count)?;
         // Names of another length can't be equal: most targets are passed over without a look at the message.
         let of_length = targets.iter().filter(|(_, octets)| usize::from(*octets) == name.len());
         of_length
             .map(|(target, _)| *target)
             .find(|&target| self.stands_at(usize::from(target), name))
+    }
+
+    /// Whether the question's name has a label that begins at `at`, and is `name` from there on, case ignored.
+    fn stands_in_question(&self, at: usize, name: &[u8]) -> bool {
+        let end = HEADER_OCTETS.saturating_add(self.question_name);
+        let is_same = self.written().get(at..end).is_some_and(|own| own.eq_ignore_ascii_case(name));
+        let mut label = HEADER_OCTETS;
+        while is_same && label < at {
+            let length = self.written().get(label).map_or(0, |&length| usize::from(length));
+            label = label.saturating_add(length).saturating_add(1);
+        }
+        is_same && label == at
     }
 
     /// Whether the name in the message at `at` is `name`, case ignored.
@@ -513,6 +530,23 @@ mod tests {
         assert_eq!(&answers[10..18], b"\x00\x06\x03ns1\xc0\x10");
         assert_eq!(&answers[18 + 10..18 + 18], b"\x00\x06\x03ns2\xc0\x2d");
         assert_eq!(answers.len(), 36);
+    }
+
+    /// A reverse name of IPv6 has more labels than are remembered, and nothing was compressed beside it.
+    #[test]
+    fn names_are_compressed_beside_a_question_of_many_labels() {
+        let question =
+            [name(&format!("{}ip6.arpa", "1.".repeat(32))).as_ref(), &[0, 12, 0, 1]].concat();
+        let rdata = [name("a.hosting.example"), name("b.hosting.example"), name("x.ip6.arpa")];
+        let octets = encode(RecordType::PTR, &rdata);
+        let records = Records { rtype: RecordType::PTR, count: 3, octets: &octets };
+        let mut buffer = [0u8; 512];
+        let mut composer = Composer::start(&mut buffer, 512, &question, None).unwrap();
+        composer.push_records(Section::Answer, Owner::Question, &records, 0).unwrap();
+        let length = composer.finish([0; 2], 0x8000, Rcode::NOERROR, None);
+        let answers = &buffer[HEADER_OCTETS + question.len()..length];
+        assert_eq!(answers.len(), 3 * 12 + 19 + 4 + 4, "{answers:02x?}");
+        assert!(answers.ends_with(b"\x00\x04\x01x\xc0\x4c"), "{answers:02x?}");
     }
 
     #[test]

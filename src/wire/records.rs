@@ -78,16 +78,13 @@ impl<'a> Iterator for Split<'a> {
 
 /// Where names stand in the RDATA of a type whose names may be compressed: octets before them, and how many.
 ///
-/// Only the types of RFC 1035 qualify (RFC 3597 §4); compressing any other would break decoders that don't know it.
+/// Only the types of RFC 1035 qualify (RFC 3597 §4); compressing any other would break decoders that don't know it. So it would
+/// for MB, MD, MF, MG, MR and MINFO: they qualify, but nobody has used them since, and decoders of today don't know them.
 pub(super) fn compressible_names(rtype: RecordType) -> Option<(usize, usize)> {
     match rtype {
         RecordType::NS | RecordType::CNAME | RecordType::PTR => Some((0, 1)),
         RecordType::MX => Some((2, 1)),
         RecordType::SOA => Some((0, 2)),
-        RecordType::MD | RecordType::MF | RecordType::MB | RecordType::MG | RecordType::MR => {
-            Some((0, 1))
-        }
-        RecordType::MINFO => Some((0, 2)),
         _ => None,
     }
 }

@@ -360,6 +360,7 @@ impl ExtendedError {
     pub const OTHER: Self = Self(0);
     pub const STALE_ANSWER: Self = Self(3);
     pub const PROHIBITED: Self = Self(18);
+    pub const STALE_NXDOMAIN_ANSWER: Self = Self(19);
     pub const NOT_AUTHORITATIVE: Self = Self(20);
     pub const NOT_SUPPORTED: Self = Self(21);
     pub const INVALID_DATA: Self = Self(24);

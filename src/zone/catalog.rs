@@ -282,6 +282,9 @@ impl CatalogBuilder {
     /// Adds a zone whose file was refused.
     pub fn add_refused(&mut self, apex: &Name) -> Result<(), CatalogFull> {
         let zone = self.next_zone()?;
+        // What it says of the zones nested in it is as unknown as the rest: their DS are not denied.
+        let nested = self.nested.remove(&zone).unwrap_or_default();
+        self.add_parent_sides(zone, &nested.apexes, &[])?;
         self.add_node(apex.as_wire(), APEX, zone, None, &[])?;
         self.zones.push(ServedZone {
             apex: apex.clone(),
@@ -653,6 +656,21 @@ mod tests {
         let catalog = builder.build();
         assert_eq!(describe(&catalog, "b.a.example.", RecordType::DS), "delegation a.example.");
         assert_eq!(describe(&catalog, "b.a.example.", RecordType::SOA), "exact b.a.example.");
+    }
+
+    /// The parent's file was refused: whether it has a DS for the child is not known, and must not be denied.
+    #[test]
+    fn ds_below_a_refused_zone_is_the_refused_zones() {
+        let (parent, child) = (name("example."), name("child.example."));
+        let soa = [rrset(RecordType::SOA)];
+        let mut builder = CatalogBuilder::new(42, [&child, &parent]);
+        builder.add_zone(&child, [Owner { name: &child, rrsets: &soa, route: None }]).unwrap();
+        builder.add_refused(&parent).unwrap();
+        let catalog = builder.build();
+        let found = catalog.find(child.as_wire(), RecordType::DS).zone().unwrap();
+        assert_eq!(catalog.zone(found).unwrap().state, ZoneState::Refused);
+        let found = catalog.find(child.as_wire(), RecordType::SOA).zone().unwrap();
+        assert_eq!(catalog.zone(found).unwrap().state, ZoneState::Served);
     }
 
     #[test]
