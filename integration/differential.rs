@@ -143,7 +143,8 @@ const MISTAKES: [Mistake; 6] = [
     }),
 ];
 
-/// No explanation is so wide that a mistake passes through it.
+/// No explanation is so wide that a mistake in the answer or the authority section passes through it. Additional data is optional
+/// but for glue, so that a lack of it can be explained; that what is there is true is checked without the peers.
 #[test]
 fn planted_mistakes_are_found() {
     let gathered = gather(2, 1000);

@@ -186,6 +186,13 @@ fn compile_master(source: &Source, findings: &mut Findings<'_>) -> Option<Compil
 }
 
 fn compile_text(source: &Source, findings: &mut Findings<'_>) -> Option<CompiledZone> {
+    if syntax::is_like_a_master_file(&source.text) {
+        findings
+            .error_of_file("this is a master file, and its name does not say so")
+            .help("call it after the zone: `example.com.zone`")
+            .help("or turn it into TOML: meridian import zonefile FILE");
+        return None;
+    }
     let tree = syntax::parse(source, findings)?;
     let document = document::read(tree.get_ref(), findings)?;
     Some(zone::compile(&document, findings))

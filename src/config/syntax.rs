@@ -28,6 +28,24 @@ pub(super) fn parse<'s>(
     errors.is_empty().then_some(tree)
 }
 
+/// Lines that are looked at to tell a master file from TOML.
+const TELLING_LINES: usize = 50;
+
+/// Whether a text is a master file (RFC 1035 §5): a directive, or an SOA record that no equals sign makes TOML.
+pub(super) fn is_like_a_master_file(text: &str) -> bool {
+    let lines = text.lines().map(str::trim_start);
+    let mut telling =
+        lines.filter(|line| !line.is_empty() && !line.starts_with([';', '#'])).take(TELLING_LINES);
+    telling.any(|line| {
+        let mut words = line.split_whitespace();
+        let is_directive = ["$TTL", "$ORIGIN", "$INCLUDE", "$GENERATE"].iter().any(|directive| {
+            words.clone().next().is_some_and(|word| word.eq_ignore_ascii_case(directive))
+        });
+        is_directive
+            || (!line.contains(['=', '#']) && words.any(|word| word.eq_ignore_ascii_case("SOA")))
+    })
+}
+
 /// How the parser calls a key that is there already.
 const DUPLICATE: &str = "duplicate key";
 
@@ -204,6 +222,21 @@ mod tests {
 
     fn name(text: &str) -> Option<Name> {
         Some(Name::parse(text, &Name::root()).unwrap())
+    }
+
+    #[test]
+    fn master_files_are_told_from_toml() {
+        for text in ["; db\n$TTL 1h\n", "@ IN SOA ns1 h 1 2 3 4 5\n", "\n  $origin a.\n"] {
+            assert!(is_like_a_master_file(text), "{text}");
+        }
+        for text in [
+            "zone = \"a\"\n[names]\n\"@\" = { SOA = \"a b\" }\n",
+            "# the SOA is below\n",
+            "]]]",
+            "",
+        ] {
+            assert!(!is_like_a_master_file(text), "{text}");
+        }
     }
 
     #[test]

@@ -45,6 +45,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     }
 
     /// Brings along what the hosts of an answer need, as far as it fits: leaving it out is no truncation (RFC 2181 §9).
+    #[inline(never)]
     pub(super) fn add_hosts(&mut self, node: Node<'e>, owner: Owner<'_>, records: &Records<'e>) {
         let mut seen = [None; ADDITIONAL_NAMES];
         let mut hosts = 0usize;

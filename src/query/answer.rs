@@ -9,7 +9,9 @@ use crate::geo::LocationId;
 use crate::limits::{CNAME_CHAIN, HEADER_OCTETS};
 use crate::policy::{PoolId, Random, Selection};
 use crate::snapshot::{BoundRoute, Handout};
-use crate::wire::{Composer, Full, Owner, Rcode, RecordType, Records, Section, Ttl, ends_in};
+use crate::wire::{
+    Composer, Full, Owner, Rcode, RecordType, Records, Section, Ttl, brings_hosts, ends_in,
+};
 use crate::zone::{Found, Node, ZoneId, ZoneState};
 
 /// The AA bit (RFC 1035 §4.1.1).
@@ -146,7 +148,9 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         }
         if let Some(records) = node.rrset(qtype) {
             self.push_in_turn(owner, &records)?;
-            self.add_hosts(node, owner, &records);
+            if brings_hosts(qtype) {
+                self.add_hosts(node, owner, &records);
+            }
             return Ok(Next::Done);
         }
         if let Some(records) = node.rrset(RecordType::CNAME) {
@@ -302,6 +306,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
 
     /// Step 3b: the name was delegated away. The glue that the client can't do without is all there or the answer says that
     /// it is truncated (RFC 9471 §3.1).
+    #[inline(never)]
     fn refer(&mut self, cut: Node<'e>, owner: Owner<'_>, hop: usize) -> Result<(), Full> {
         self.story.stage(Stage::Delegation { cut: cut.name() });
         self.is_authoritative = hop != 0;

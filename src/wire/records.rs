@@ -89,6 +89,21 @@ pub(super) fn compressible_names(rtype: RecordType) -> Option<(usize, usize)> {
     }
 }
 
+/// Whether records of a type send their reader to a host, see [`host_of`].
+#[inline]
+pub fn brings_hosts(rtype: RecordType) -> bool {
+    matches!(
+        rtype,
+        RecordType::NS
+            | RecordType::MX
+            | RecordType::AFSDB
+            | RecordType::KX
+            | RecordType::SRV
+            | RecordType::SVCB
+            | RecordType::HTTPS
+    )
+}
+
 /// The host that a record sends its reader to, uncompressed, for the types whose answers bring its addresses along: NS and MX
 /// (RFC 1035 §3.3), AFSDB (RFC 1183 §1), KX (RFC 2230 §4), SRV (RFC 2782), SVCB and HTTPS (RFC 9460 §4.1).
 pub fn host_of(rtype: RecordType, rdata: &[u8]) -> Option<&[u8]> {

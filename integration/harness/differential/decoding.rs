@@ -8,6 +8,7 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::Record;
 use hickory_proto::serialize::binary::{BinEncodable, BinEncoder};
 
+use super::super::decoders::assert_agreement;
 use super::domain_name::DomainName;
 use super::query_generator::Query;
 use super::rdata::{self, comparable};
@@ -70,6 +71,9 @@ impl Decoded {
         if by_hickory != by_domain {
             return Err(format!("two decoders:\n  {by_hickory:?}\n  {by_domain:?}"));
         }
+        // RDATA and options, too.
+        let message = Message::from_vec(octets).map_err(|error| error.to_string())?;
+        assert_agreement(octets, &message);
         Ok(decoded)
     }
 

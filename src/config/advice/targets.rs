@@ -65,8 +65,7 @@ impl<'d> Zone<'d> {
                 self.warn_missing(target, span, findings);
                 None
             }
-            Place::Wildcard(owner) => Some(owner),
-            Place::Owner(owner) => {
+            Place::Wildcard(owner) | Place::Owner(owner) => {
                 if needs_address {
                     check_host(rtype, owner, span, findings);
                 }
