@@ -9,7 +9,7 @@
 //! | `layout` | the kinds of fields |
 //! | `compose`, `print` | fields to octets, octets to fields |
 //! | `encoding`, `location` | base 16, 32 and 64, mnemonics, times; LOC |
-//! | `service` | SVCB parameters, composed by `domain` |
+//! | `service` | SVCB parameters |
 //! | `token` | tokens and escapes |
 //!
 //! `\# 4 c0000201` (RFC 3597 §5) is read for any type, and for a type without a layout it is the only form.

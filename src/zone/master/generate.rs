@@ -52,7 +52,9 @@ impl<'e, 't> Generator<'e, 't> {
     /// The data as one text: a quoted token is a template for several fields, as in BIND, where it is the only one.
     pub(super) fn data_template(&self, data: &[Token<'_>]) -> String {
         match data {
-            [only] => only.inner().to_owned(),
+            // As long as it is a quoted text, `\"` is a quote; any other escape stays for whoever reads the fields.
+            [only] if only.text.starts_with('"') => unescape_quotes(only.inner()),
+            [only] => only.text.to_owned(),
             several => several.iter().map(|token| token.text).collect::<Vec<_>>().join(" "),
         }
     }
@@ -65,6 +67,20 @@ impl<'e, 't> Generator<'e, 't> {
     ) -> Result<String, Problem> {
         expand(template, number).map_err(|message| Problem::error(span.clone(), message))
     }
+}
+
+/// Takes the backslashes before quotes away.
+fn unescape_quotes(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let escaped = if c == '\\' { rest.next() } else { None };
+        if escaped != Some('"') {
+            plain.push(c);
+        }
+        plain.extend(escaped);
+    }
+    plain
 }
 
 /// `start-stop` or `start-stop/step`.

@@ -6,9 +6,12 @@
 
 use super::{MasterFile, Problem, Span};
 use crate::limits::{ENTRY_TOKENS, UNCLOSED_ENTRIES};
-use crate::zone::presentation::{QUOTE_IN_WORD, Token, skip_escape};
+use crate::zone::presentation::{Token, skip_escape};
 
 const UNCLOSED_GROUP: &str = "a `(` is not closed";
+
+/// What is said where the line feed would belong to the word, and the next record with it.
+const ESCAPED_END: &str = "a backslash stands at the end of a line; write `\\\\` if one is meant";
 
 /// One record or directive.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +20,10 @@ pub(super) struct Entry<'e, 't> {
     pub(super) is_indented: bool,
     /// At least one. The base of the file is added to their offsets.
     pub(super) tokens: &'e [Token<'t>],
-    /// A token that has its value in quotes, `alpn="h2"`, which only the parameters of services may (RFC 9460 §2.1).
+    /// The first token that has its value in quotes, `alpn="h2"`, as the parameters of services may (RFC 9460 §2.1).
     pub(super) parameter: Option<Token<'t>>,
+    /// The first token that begins right behind the one before, `"a"b`.
+    pub(super) joint: Option<Token<'t>>,
 }
 
 /// Takes entries from the front of a text.
@@ -30,6 +35,7 @@ pub(super) struct Lexer<'t> {
     /// Of the entry under construction; one list for all of them.
     tokens: Vec<Token<'t>>,
     parameter: Option<Token<'t>>,
+    joint: Option<Token<'t>>,
     /// How many parentheses are open, and where the first of them is.
     depth: usize,
     opened: usize,
@@ -49,6 +55,7 @@ impl<'t> Lexer<'t> {
             at,
             tokens: Vec::new(),
             parameter: None,
+            joint: None,
             depth: 0,
             opened: 0,
             mistake: None,
@@ -59,7 +66,7 @@ impl<'t> Lexer<'t> {
     /// The next entry, or what is wrong with it; nothing at the end of the text.
     pub(super) fn next_entry(&mut self) -> Option<Result<Entry<'_, 't>, Problem>> {
         self.tokens.clear();
-        (self.parameter, self.depth, self.mistake) = (None, 0, None);
+        (self.parameter, self.joint, self.depth, self.mistake) = (None, None, 0, None);
         let mut is_indented = self.is_at_blank();
         while let Some(octet) = self.peek() {
             if octet == b'\n' && self.depth == 0 {
@@ -78,8 +85,9 @@ impl<'t> Lexer<'t> {
         if let Some(problem) = self.mistake.take() {
             return Some(Err(problem));
         }
-        let entry = Entry { is_indented, tokens: &self.tokens, parameter: self.parameter };
-        (!self.tokens.is_empty()).then_some(Ok(entry))
+        let Self { tokens, parameter, joint, .. } = self;
+        let entry = Entry { is_indented, tokens, parameter: *parameter, joint: *joint };
+        (!entry.tokens.is_empty()).then_some(Ok(entry))
     }
 
     fn peek(&self) -> Option<u8> {
@@ -136,38 +144,45 @@ impl<'t> Lexer<'t> {
             let message = format!("the entry has more than {ENTRY_TOKENS} fields");
             return Err(self.give_up_group(&message));
         }
-        let has_value = if first == b'"' { self.skip_quoted()? } else { self.skip_word()? };
+        let behind = self.tokens.last().map(|last| last.offset.saturating_add(last.text.len()));
+        let is_joint = behind == Some(self.base.saturating_add(start));
+        let has_value = if first == b'"' {
+            self.skip_quoted(is_joint)?;
+            false
+        } else {
+            self.skip_word()?
+        };
         let text = self.text.get(start..self.at).unwrap_or_default();
         let token = Token { text, offset: self.base.saturating_add(start) };
         self.tokens.push(token);
         if has_value && self.parameter.is_none() {
             self.parameter = Some(token);
         }
+        if is_joint && self.joint.is_none() {
+            self.joint = Some(token);
+        }
         Ok(())
     }
 
-    /// Steps over a word; answers whether it ends with a value in quotes.
+    /// Steps over a word, which a quote ends as a blank does; answers whether it ends with a value in quotes.
     fn skip_word(&mut self) -> Result<bool, Problem> {
         let start = self.at;
         loop {
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
             self.advance(rest.iter().position(|octet| is_special(*octet)).unwrap_or(rest.len()));
             match self.peek() {
-                Some(b'\\') => self.skip_escape(),
+                Some(b'\\') => self.skip_escape_in_word(),
                 Some(b'"') if is_key(self.text.get(start..self.at)) => {
-                    return self.skip_quoted().map(|_| true);
-                }
-                Some(b'"') => {
-                    self.report(self.at, 1, QUOTE_IN_WORD);
-                    self.advance(1);
+                    return self.skip_quoted(true).map(|()| true);
                 }
                 _ => return Ok(false),
             }
         }
     }
 
-    /// Steps over a quoted text, in which a line may end (RFC 1035 §5.1); it never is a parameter.
-    fn skip_quoted(&mut self) -> Result<bool, Problem> {
+    /// Steps over a quoted text, in which a line may end (RFC 1035 §5.1). Where a quote stands right behind a word or a
+    /// closing quote, or right before one, it is too likely that it was not meant to open or to close a text of several lines.
+    fn skip_quoted(&mut self, is_behind_other: bool) -> Result<(), Problem> {
         let start = self.at;
         self.advance(1);
         loop {
@@ -181,18 +196,22 @@ impl<'t> Lexer<'t> {
             }
         }
         self.advance(1);
-        if self
-            .peek()
-            .is_none_or(|octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | b'(' | b')' | b';'))
-        {
-            return Ok(false);
-        }
-        // What ends a text on another line and is no end of a token most likely begins one.
-        if self.text.get(start..self.at).is_some_and(|text| text.contains('\n')) {
+        let is_gap = |octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | b'(' | b')' | b';');
+        let is_joined = is_behind_other || !self.peek().is_none_or(is_gap);
+        if is_joined && self.text.get(start..self.at).is_some_and(|text| text.contains('\n')) {
             return Err(self.unclosed_quote(start));
         }
-        self.report(self.at, 1, "a closing quote is followed by neither a space nor the end");
-        Ok(false)
+        Ok(())
+    }
+
+    /// Outside of quotes no escape takes the end of a line away: the next record would be lost with it.
+    fn skip_escape_in_word(&mut self) {
+        let next = self.text.as_bytes().get(self.at.saturating_add(1));
+        if matches!(next, None | Some(b'\n' | b'\r')) {
+            self.report(self.at, 1, ESCAPED_END);
+            return self.advance(1);
+        }
+        self.skip_escape();
     }
 
     fn skip_escape(&mut self) {

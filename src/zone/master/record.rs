@@ -17,6 +17,13 @@ pub(super) struct Header {
     pub(super) type_span: Span,
 }
 
+impl Header {
+    /// Whether the data may hold `key="value"` (RFC 9460 §2.1).
+    pub(super) fn has_parameters(&self) -> bool {
+        matches!(self.rtype, RecordType::SVCB | RecordType::HTTPS)
+    }
+}
+
 /// Reads the header from the front of the tokens; `owner` is the token before, if it was typed.
 pub(super) fn read_header<'e, 't>(
     owner: Option<&Token<'t>>,
@@ -166,7 +173,8 @@ fn advise_on_owner(owner: Option<&Token<'_>>, problem: Problem) -> Problem {
     }
 }
 
-/// Reads the data into a buffer and says where they stand.
+/// Reads the data into a buffer and says where they stand. A token with a value in quotes, of which `parameter` is the
+/// first one of the entry, is one only for services; for other types the quote begins a token of its own.
 pub(super) fn read_data(
     header: &Header,
     tokens: &[Token<'_>],
@@ -174,15 +182,31 @@ pub(super) fn read_data(
     origin: &Name,
     octets: &mut Vec<u8>,
 ) -> Result<Span, Problem> {
-    let end = header.type_span.end;
-    let span = span_over(tokens).unwrap_or(end..end);
-    let has_parameters = matches!(header.rtype, RecordType::SVCB | RecordType::HTTPS);
-    if let Some(parameter) = parameter.filter(|_| !has_parameters) {
+    if let Some(parameter) = parameter.filter(|parameter| !tokens.contains(parameter)) {
         return Err(Problem::error(span_of(&parameter), QUOTE_IN_WORD));
     }
+    let apart: Vec<Token<'_>>;
+    let tokens = if parameter.is_some() && !header.has_parameters() {
+        apart = tokens.iter().flat_map(split_value).collect();
+        &apart
+    } else {
+        tokens
+    };
+    let end = header.type_span.end;
+    let span = span_over(tokens).unwrap_or(end..end);
     presentation::push_fields(header.rtype, tokens, origin, octets)
         .map(|()| span.clone())
         .map_err(|error| data_problem(header, tokens, span, &error))
+}
+
+/// `a="b"` as `a=` and `"b"`, anything else as it is.
+fn split_value<'t>(token: &Token<'t>) -> impl Iterator<Item = Token<'t>> + use<'t> {
+    let Token { text, offset } = *token;
+    let at = text.find("=\"").filter(|_| text.ends_with('"') && !text.starts_with('"'));
+    let at = at.map_or(text.len(), |at| at.saturating_add(1));
+    let (key, value) = text.split_at_checked(at).unwrap_or((text, ""));
+    let value = Token { text: value, offset: offset.saturating_add(at) };
+    [Token { text: key, offset }, value].into_iter().filter(|token| !token.text.is_empty())
 }
 
 fn data_problem(header: &Header, tokens: &[Token<'_>], span: Span, error: &RdataError) -> Problem {

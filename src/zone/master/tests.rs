@@ -209,7 +209,7 @@ fn included_files() {
 fn includes_are_bounded() {
     let (_, problems) = read_with("$INCLUDE 0\n", &["$INCLUDE 0\n"]);
     assert_eq!(problems.len(), 1);
-    assert_eq!(problems[0].message, "`0` includes itself");
+    assert_eq!(problems[0].message, "files include each other more than 16 deep");
     // Sixteen files below the first one, and one more.
     let names: Vec<String> = (1..=17).map(|number| format!("$INCLUDE {number}\n")).collect();
     let chain: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -253,7 +253,11 @@ fn generated_records() {
         ("$GENERATE 7-7 a\\$$$ 1 A 192.0.2.$", "a\\$\\$ 1 A 192.0.2.7"),
         ("$GENERATE 7-7 a$ 1 MX \"$ mx$\"", "a7 1 MX 7 mx7.example.com."),
         ("$GENERATE 7-7 a$ 1 MX $ mx$", "a7 1 MX 7 mx7.example.com."),
-        ("$GENERATE 7-7 a$ 1 TXT \"\\\"foo $\\\"\"", "a7 1 TXT \"\\\"foo\" \"7\\\"\""),
+        ("$GENERATE 7-7 a$ 1 TXT \"\\\"foo $\\\"\"", "a7 1 TXT \"foo 7\""),
+        ("$GENERATE 7-7 a$ 1 TXT \"\\\"x $ y\\\"\"", "a7 1 TXT \"x 7 y\""),
+        ("$GENERATE 1-1 a$ 1 TXT \"a\\\\b $ \\$ \\065\"", "a1 1 TXT \"a\\\\b\" \"1\" \"$\" \"A\""),
+        ("$GENERATE 1-1 a$ 1 TXT a\\\"b$", "a1 1 TXT \"a\\\"b1\""),
+        ("$GENERATE 1-1 a$ 1 SVCB \"1 . alpn=\\\"h$\\\"\"", "a1 1 SVCB 1 . alpn=h1"),
         ("$GENERATE 7-7 a$ 1 TXT \"foo $\"", "a7 1 TXT \"foo\" \"7\""),
     ] {
         assert_eq!(records(line), [expected], "{line}");
@@ -340,9 +344,8 @@ fn mistakes_are_named_and_placed() {
             "NULL record: the data can be written by RFC 3597 §5 only: NULL \\# LENGTH HEX",
             "a",
         ),
-        ("x 1 TXT v=\"a b\"", "a quote stands inside a word; write \\\" for one", "v=\"a b\""),
-        ("x 1 TXT a\"b", "a quote stands inside a word; write \\\" for one", "\""),
-        ("x 1 TXT \"a\"b", "a closing quote is followed by neither a space nor the end", "b"),
+        ("v=\"ab\" 1 TXT a", "a quote stands inside a word; write \\\" for one", "v=\"ab\""),
+        ("x 1 TXT a\"b", "a quote is not closed", "\""),
         ("x 1 TXT a )", "a `)` closes nothing", ")"),
         ("x 1 TXT ( a (\n b", "a `(` is not closed", "("),
         ("x 1 TXT a \"b", "a quote is not closed", "\""),
@@ -358,7 +361,7 @@ fn mistakes_are_named_and_placed() {
         ),
         (
             "x 1 TXT a\\",
-            "a backslash needs three digits up to 255 or one ASCII character after it",
+            "a backslash stands at the end of a line; write `\\\\` if one is meant",
             "\\",
         ),
         (
@@ -431,6 +434,62 @@ fn reading_goes_on_behind_a_mistake() {
             "a quote is not closed",
         ]
     );
+}
+
+#[test]
+fn a_backslash_at_the_end_of_a_line_swallowed_the_next_record() {
+    for (text, rest) in [
+        ("x TXT C:\\temp\\\n", 13..14),
+        ("x TXT C:\\temp\\\r\n", 13..14),
+        ("x\\\n", 1..2),
+        ("x TXT ( a\\\n b )\n", 9..10),
+    ] {
+        let (records, problems) = read_with(&format!("{text}y 1 A 192.0.2.1\n"), &[]);
+        let shown: Vec<String> = records.iter().map(show).collect();
+        assert_eq!(shown, ["y 1 A 192.0.2.1"], "{text}");
+        let [problem] = problems.as_slice() else { panic!("{text}: {problems:?}") };
+        assert_eq!((problem.span.clone(), problem.is_error), (rest, true), "{text}");
+        assert!(problem.message.starts_with("a backslash stands at the end"), "{problem:?}");
+    }
+    // In quotes the line feed is part of the text, as it is in BIND.
+    assert_eq!(records("x 1 TXT \"a\\\nb\""), ["x 1 TXT \"a\\010b\""]);
+    assert_eq!(records("x 1 TXT a\\\\\ny 1 A 192.0.2.1").len(), 2);
+}
+
+#[test]
+fn texts_without_a_blank_between_them_were_refused() {
+    for (data, expected, at) in [
+        ("TXT \"a\"\"b\"", "TXT \"a\" \"b\"", "\"b\""),
+        ("TXT \"a\"b", "TXT \"a\" \"b\"", "b"),
+        ("TXT a=b\"c\"", "TXT \"a=b\" \"c\"", "\"c\""),
+        ("TXT a\"b c\"d", "TXT \"a\" \"b c\" \"d\"", "\"b c\""),
+        ("TXT v=\"a b\"", "TXT \"v=\" \"a b\"", "v=\"a b\""),
+        ("TXT \"x=\" p=\"a=\"", "TXT \"x=\" \"p=\" \"a=\"", "p=\"a=\""),
+        ("CAA 0 issue\"ca.example\"", "CAA 0 issue \"ca.example\"", "\"ca.example\""),
+    ] {
+        let text = format!("x 1 {data}\ny 1 A 192.0.2.1\n");
+        let (records, problems) = read_with(&text, &[]);
+        let shown: Vec<String> = records.iter().map(show).collect();
+        assert_eq!(shown, [format!("x 1 {expected}"), "y 1 A 192.0.2.1".to_owned()]);
+        let [warning] = problems.as_slice() else { panic!("{text}: {problems:?}") };
+        assert!(!warning.is_error, "{warning:?}");
+        assert_eq!(&text[warning.span.clone()], at, "{text}");
+    }
+    assert_eq!(records("x 1 SVCB 1 . alpn=\"h2\""), ["x 1 SVCB 1 . alpn=h2"]);
+    assert_eq!(records("x 1 TXT (\"a\")(\"b\");c"), ["x 1 TXT \"a\" \"b\""]);
+}
+
+/// A quote that was meant as a mark of inches opens no text that goes on to the next such mark.
+#[test]
+fn quotes_behind_words_take_no_lines_away() {
+    for word in ["5\"", "size=\"", "\"a\"\""] {
+        let text = format!("x 1 TXT {word}\ny 1 A 192.0.2.1\nz 1 TXT 6\"\nw 1 A 192.0.2.2\n");
+        let (records, problems) = read_with(&text, &[]);
+        assert_eq!(records.iter().filter(|it| it.rtype == RecordType::A).count(), 2, "{text}");
+        let errors: Vec<&str> =
+            problems.iter().filter(|it| it.is_error).map(|it| it.message.as_str()).collect();
+        assert_eq!(errors, ["a quote is not closed"; 2], "{text}");
+    }
 }
 
 #[test]

@@ -285,10 +285,9 @@ impl<'c> Composer<'c> {
         servers.iter().try_for_each(|server| self.push_name(server))
     }
 
-    /// What `domain` makes of the parameters behind priority and target.
+    /// The parameters behind priority and target.
     fn push_parameters(&mut self, tokens: &[Token<'_>]) -> Result<(), RdataError> {
-        let parameters = service::compose(tokens).ok_or_else(|| self.unreadable())?;
-        self.octets.extend(parameters);
+        self.octets.extend(service::compose(tokens)?);
         if service::is_sound(self.octets) { Ok(()) } else { Err(self.unreadable()) }
     }
 

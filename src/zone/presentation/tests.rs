@@ -239,6 +239,57 @@ fn mnemonics_and_short_forms_are_read() {
     assert!(parse(RecordType::APL, "").unwrap().is_empty());
 }
 
+/// RFC 9460 §2.1: the decoded value is the wire format, whether the key has a name or not.
+#[test]
+fn values_of_numbered_keys_were_read_in_the_syntax_of_the_named_ones() {
+    for (text, octets) in [
+        ("1 . key1=\\002h2", "00010000010003026832"),
+        ("1 . key1=\"\\002h2\"", "00010000010003026832"),
+        ("1 . key3=\\000\\053", "000100000300020035"),
+        ("1 . key4=\\001\\002\\003\\004", "0001000004000401020304"),
+        ("1 . key0=\\000\\001 key1=\\001a", "00010000000002000100010002 0161"),
+        ("1 . key2 alpn=a", "0001000001000201610002 0000"),
+    ] {
+        let read = parse(RecordType::SVCB, text).expect(text);
+        assert_eq!(hex(&read), octets.replace(' ', ""), "{text}");
+    }
+    let read = parse(RecordType::SVCB, "1 . key4=\\001\\002\\003\\004 key1=\\002h2").unwrap();
+    assert_eq!(print_rdata(RecordType::SVCB, &read), "1 . alpn=h2 ipv4hint=1.2.3.4");
+}
+
+/// RFC 9460 §D.2, the last figure, in both of its forms.
+#[test]
+fn protocols_with_two_levels_of_escapes_were_refused() {
+    let octets = "001003666f6f076578616d706c65036f72670000010 00c08665c6f6f2c626172026832";
+    for parameter in [r#"alpn="f\\\\oo\\,bar,h2""#, r"alpn=f\\\092oo\092,bar,h2"] {
+        let text = format!("16 foo.example.org. {parameter}");
+        let read = parse(RecordType::SVCB, &text).expect(&text);
+        assert_eq!(hex(&read), octets.replace(' ', ""), "{text}");
+        let printed = r#"16 foo.example.org. alpn="f\\\\oo\\,bar,h2""#;
+        assert_eq!(print_rdata(RecordType::SVCB, &read), printed);
+    }
+}
+
+#[test]
+fn mistakes_in_parameters_did_not_say_in_which() {
+    for (parameter, message) in [
+        ("key0667=a", "a key is written key0 to key65535, without zeros before the number"),
+        ("port=x", "its key or its value is none"),
+        ("colour=red", "its key or its value is none"),
+        ("key3=a", "the value is no port"),
+        ("mandatory=colour", "`colour` is no key"),
+        ("mandatory=key123", "key123 is not there"),
+        ("mandatory=alpn,port", "port is not there"),
+        ("key0=\\000\\003", "port is not there"),
+        ("key1=\\001a", "alpn is there twice"),
+    ] {
+        let text = format!("1 . alpn=h2 {parameter}");
+        let error = parse(RecordType::SVCB, &text).unwrap_err();
+        assert_eq!(error.message, format!("the parameter `{parameter}`: {message}"));
+        assert_eq!(error.offset, Some(12), "{text}");
+    }
+}
+
 #[test]
 fn data_out_of_bounds_is_refused() {
     for (rtype, text) in [
@@ -261,6 +312,22 @@ fn data_out_of_bounds_is_refused() {
         (RecordType::HTTPS, "1 . key9=a key9=b"),
         (RecordType::HTTPS, "1 . key09=a"),
         (RecordType::HTTPS, "1 . key99999=a"),
+        (RecordType::HTTPS, "1 . key0667=a"),
+        (RecordType::HTTPS, "1 . key00=\\000\\001 alpn=a"),
+        (RecordType::HTTPS, "1 . key0=\\000\\000"),
+        (RecordType::HTTPS, "1 . key0=\\000\\003\\000\\001 alpn=a port=1"),
+        (RecordType::HTTPS, "1 . key1=\\003h2"),
+        (RecordType::HTTPS, "1 . key1"),
+        (RecordType::HTTPS, "1 . key2=a"),
+        (RecordType::HTTPS, "1 . key3=a"),
+        (RecordType::HTTPS, "1 . key4=abc"),
+        (RecordType::HTTPS, "1 . key6"),
+        (RecordType::HTTPS, "1 . ipv4hint=192.0.2.1 key4=\\192\\000\\002\\001"),
+        (RecordType::HTTPS, "1 . alpn"),
+        (RecordType::HTTPS, "1 . alpn=a,,b"),
+        (RecordType::HTTPS, "1 . alpn=a,"),
+        (RecordType::HTTPS, "1 . alpn=a\\\\b"),
+        (RecordType::HTTPS, "1 . mandatory=alpn,alpn alpn=a"),
         (RecordType::CAA, "0 is-sue x"),
         (RecordType::NSEC, "a. NOTYPE"),
         (RecordType::NSEC3PARAM, "1 0 10 abc"),
