@@ -653,7 +653,7 @@ fn a_state_directory_that_can_not_be_made_is_a_clear_error() {
     let arguments = ["--state", state.to_str().unwrap()];
     let refused = refused(Server::try_start(&[("one.toml", &zone)], &arguments));
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
-    let expected = format!("can't make the state directory {}", state.display());
+    let expected = format!("can't use the state directory {}", state.display());
     assert!(refused.stderr.contains(&expected), "{}", refused.stderr);
     assert!(refused.stdout.is_empty(), "{}", refused.stdout);
 }

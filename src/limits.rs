@@ -141,6 +141,12 @@ pub const ENTRY_NAME_OCTETS: usize = 128;
 /// Checks, pools or policies of one zone, each: they are numbered with 16 bits.
 pub const ZONE_ENTRIES: usize = 65_535;
 
+/// Tests of one zone file. A question takes some microseconds, and about 12 ms if it measures shares.
+pub const ZONE_TESTS: usize = 10_000;
+
+/// Questions that one test may ask, its names times its clients: a failure can still be read by people.
+pub const TEST_QUESTIONS: usize = 256;
+
 /// Longest unknown word for which a suggestion is looked up: the search costs the product of both lengths.
 pub const SUGGESTION_OCTETS: usize = 64;
 

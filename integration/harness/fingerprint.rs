@@ -50,6 +50,8 @@ pub fn zone_on_loopback(port: u16) -> String {
     let path = super::repository().join("zones").join(FILE);
     let mut text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    // The tests at the end of the file are about the shipped addresses.
+    text.truncate(text.find("# ---- Tests").expect("the zone has tests"));
     for (shipped, times, replacement) in REPLACED {
         let found = text.matches(shipped).count();
         assert_eq!(found, *times, "{shipped:?} in {}: change the test too", path.display());

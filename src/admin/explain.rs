@@ -6,10 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::Deserialize;
 
 use crate::query::Inquiry;
-use crate::wire::{Name, RecordType};
-
-/// Prefix lengths that a resolver would send, as Route 53's test tool assumes them (rule 76).
-const DEFAULT_PREFIX: [u8; 2] = [24, 64];
+use crate::wire::{ClientSubnet, Name, RecordType};
 
 /// A question as it stands in the query string of `/explain`.
 #[derive(Clone, Debug, Deserialize)]
@@ -48,20 +45,11 @@ impl Asked {
 
 /// Reads `ADDRESS` or `ADDRESS/LENGTH`. Without a length it is 24 bits of IPv4, 64 of IPv6.
 pub fn parse_client(text: &str) -> Result<(IpAddr, u8), InquiryError> {
-    let (address, length) = match text.split_once('/') {
-        Some((address, length)) => (address, Some(length)),
-        None => (text, None),
-    };
-    let fail = || {
+    ClientSubnet::parse_prefix(text).ok_or_else(|| {
         InquiryError(format!(
             "`{text}` is no client: write an address or a prefix, 192.0.2.0/24 or 2001:db8::/56"
         ))
-    };
-    let address: IpAddr = address.parse().map_err(|_| fail())?;
-    let (width, default) =
-        if address.is_ipv4() { (32, DEFAULT_PREFIX[0]) } else { (128, DEFAULT_PREFIX[1]) };
-    let length: u8 = length.map_or(Ok(default), |length| length.parse().map_err(|_| fail()))?;
-    if length > width { Err(fail()) } else { Ok((address, length)) }
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use crate::wire::Name;
 pub struct Loaded {
     pub sources: Vec<Source>,
     pub zones: Vec<CompiledZone>,
+    /// For each zone, the place of its file among the sources.
+    pub origins: Vec<usize>,
     pub warnings: Vec<Diagnostic>,
     /// By the path of the file.
     pub rejected: Vec<(String, Rejected)>,
@@ -38,13 +40,15 @@ impl Loaded {
         let mut loaded = Self {
             sources: Vec::new(),
             zones: Vec::new(),
+            origins: Vec::new(),
             warnings: Vec::new(),
             rejected: Vec::new(),
         };
-        for (source, result) in sources.iter().zip(results) {
+        for ((place, source), result) in sources.iter().enumerate().zip(results) {
             match result {
                 Ok((zone, warnings)) => {
                     loaded.zones.push(zone);
+                    loaded.origins.push(place);
                     loaded.warnings.extend(warnings);
                 }
                 Err(rejected) => loaded.rejected.push((source.path.clone(), rejected)),

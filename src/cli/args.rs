@@ -44,6 +44,13 @@ pub(super) enum Command {
         meridian explain api.fingerprint.example.com --client 2a01:4f8::/32 --down eu-west-1 --json"
     )]
     Explain(ExplainArguments),
+    /// Run the tests that zone files have, and say what is answered instead
+    #[command(after_help = "A test is a [[test]] block of a zone file:\n\n  \
+        [[test]]\n  name   = \"api\"\n  client = \"46.4.0.0/16\"\n  down   = [\"eu\"]\n  expect = \"us\"\n\n\
+        It is asked of the files alone, with every endpoint up but what it lists as down. Draws\nbegin at a fixed seed.\n\n\
+        Exit code 0: every test passed; 1: one failed, or a file is refused.\n\n\
+        Examples:\n  meridian test\n  meridian test -v zones/fingerprint.toml")]
+    Test(TestArguments),
     /// Turn zones of other servers into zone files
     #[command(
         after_help = "Example:\n  meridian import zonefile db.example.com > zones/example.com.toml"
@@ -142,6 +149,28 @@ pub(super) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct TestArguments {
+    /// Zone files; without any, all of the directory
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Print a line for each test that passes, too
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+    /// Settings file of the server, whose keys are the defaults here
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_CONFIG")]
+    config: Option<PathBuf>,
+    /// Directory of the zone files [default: zones]
+    #[arg(long, value_name = "DIR", env = "MERIDIAN_ZONES")]
+    zones: Option<PathBuf>,
+    /// Geo database [default: built in]
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_GEODB")]
+    geodb: Option<PathBuf>,
+    /// Print the results as JSON on standard output
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ExplainArguments {
     /// The name asked for
     pub(super) name: String,
@@ -217,6 +246,17 @@ pub(super) struct HealthcheckArguments {
 impl CheckArguments {
     pub(super) fn typed(&self) -> Typed {
         Typed { config: self.config.clone(), zones: self.zones.clone(), ..Typed::default() }
+    }
+}
+
+impl TestArguments {
+    pub(super) fn typed(&self) -> Typed {
+        Typed {
+            config: self.config.clone(),
+            zones: self.zones.clone(),
+            geodb: self.geodb.clone(),
+            ..Typed::default()
+        }
     }
 }
 

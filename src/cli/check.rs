@@ -39,11 +39,13 @@ fn summary(loaded: &Loaded) -> String {
     }
 }
 
-fn count(number: usize, noun: &str) -> String {
+/// A number with its noun.
+pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-fn to_json(diagnostic: &Diagnostic) -> Value {
+/// A finding as programs get it.
+pub(super) fn to_json(diagnostic: &Diagnostic) -> Value {
     json!({
         "severity": if diagnostic.is_error() { "error" } else { "warning" },
         "file": diagnostic.path,

@@ -1,15 +1,13 @@
 //! `meridian explain`: from the zone files, or from a running server.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use super::args::ExplainArguments;
+use super::assume::{assume_health, make_snapshot};
 use super::{CommandError, CommandResult, FAILURE, runtime};
 use crate::admin::{fetch, parse_client};
-use crate::app::{Loaded, Settings, complain, is_styled, read_database, say};
-use crate::health::{Status, TargetId, View};
+use crate::app::{Loaded, Settings, complain, is_styled, say};
 use crate::query::{Engine, Explanation, Inquiry, explain};
-use crate::snapshot::{Generation, Identity, Ingredients, Snapshot};
 use crate::sys::random_seed;
 use crate::wire::{Name, RecordType};
 
@@ -55,49 +53,10 @@ fn assume(
             return Ok(None);
         }
     }
-    let snapshot = Snapshot::compile(Ingredients {
-        zones: loaded.zones,
-        refused: &refused,
-        database: read_database(settings.geodb.as_deref())?,
-        seed: random_seed()?,
-        generation: Generation(1),
-        identity: Identity::default(),
-        previous: None,
-    })?;
-    let view = Arc::new(View::new(snapshot.targets.len()));
-    for (target, _) in view.iter() {
-        view.set(target, Status::Up);
-    }
-    for down in &arguments.down {
-        let targets = targets_of(&snapshot, down)?;
-        targets.into_iter().for_each(|target| view.set(target, Status::Down));
-    }
+    let snapshot = make_snapshot(loaded.zones, &refused, settings)?;
+    let view = assume_health(&snapshot, &arguments.down)
+        .map_err(|(down, why)| format!("--down {down}: {why}"))?;
     Ok(Some(explain(&Engine::new(&snapshot, &view), inquiry)?))
-}
-
-/// The probe targets of every pool of this name, and of every endpoint written so.
-fn targets_of(snapshot: &Snapshot, wanted: &str) -> Result<Vec<TargetId>, CommandError> {
-    let mut targets = Vec::new();
-    let mut is_known = false;
-    for routing in snapshot.routings() {
-        for (pool, bound) in routing.named.pools.iter().zip(routing.bound.pools()) {
-            for (named, bound) in pool.endpoints.iter().zip(&bound.endpoints) {
-                if *pool.name == *wanted || *named.label == *wanted {
-                    is_known = true;
-                    targets.extend(bound.health);
-                }
-            }
-        }
-    }
-    match (is_known, targets.is_empty()) {
-        (false, _) => {
-            Err(format!("--down {wanted}: no pool and no endpoint of any zone is called so").into())
-        }
-        (true, true) => {
-            Err(format!("--down {wanted}: it has no check, so that it always counts as up").into())
-        }
-        _ => Ok(targets),
-    }
 }
 
 /// Has the running server explain.

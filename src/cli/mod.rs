@@ -1,10 +1,12 @@
 //! The command line: what can be typed, and which part of the program it runs.
 
 mod args;
+mod assume;
 mod check;
 mod explain;
 mod healthcheck;
 mod import;
+mod test;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,6 +33,7 @@ pub fn main() -> ExitCode {
         Some(Command::Serve(serve)) => run_server(serve),
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
+        Some(Command::Test(arguments)) => test::run(&arguments),
         Some(Command::Import(arguments)) => import::run(&arguments.command),
         Some(Command::Healthcheck(arguments)) => healthcheck::run(&arguments),
     };

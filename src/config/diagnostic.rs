@@ -58,6 +58,8 @@ pub struct Diagnostic {
     /// What stands under the caret; may be empty.
     pub label: String,
     pub related: Vec<Related>,
+    /// What else is known, line by line.
+    pub notes: Vec<String>,
     /// What to do about it, each a sentence.
     pub help: Vec<String>,
     /// Where `span` begins.
@@ -73,9 +75,17 @@ impl Diagnostic {
             span,
             label: String::new(),
             related: Vec::new(),
+            notes: Vec::new(),
             help: Vec::new(),
             position: None,
         }
+    }
+
+    /// An error at a place of a file that compiles, such as a test that fails.
+    pub fn at(source: &Source, span: Span, message: String) -> Self {
+        let mut diagnostic = Self::new(Severity::Error, &source.path, Some(span), message);
+        place(&mut diagnostic, source);
+        diagnostic
     }
 
     /// Whether the file cannot be used because of it.
@@ -290,6 +300,8 @@ fn group_of<'t>(
         };
         rest = later;
     }
+    let notes = diagnostic.notes.iter().map(|note| Level::NOTE.message(escape(note)));
+    let group = group.elements(notes);
     group.elements(diagnostic.help.iter().map(|help| Level::HELP.message(escape(help))))
 }
 

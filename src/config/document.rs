@@ -5,6 +5,7 @@
 
 use toml::de::DeTable;
 
+use super::case::{self, Case};
 use super::check::{self, Check};
 use super::diagnostic::{Findings, Span};
 use super::names::{self, Owner};
@@ -18,10 +19,8 @@ use crate::wire::{Name, Ttl};
 /// TTL of records in a zone that names none, in seconds.
 const DEFAULT_TTL_SECONDS: u32 = 300;
 
-const FUTURE: &[(&str, &str)] = &[
-    ("test", "tests in zone files are not built yet"),
-    ("residency", "`residency` is not built yet"),
-];
+const FUTURE: &[(&str, &str)] =
+    &[("residency", "`residency` is not built yet"), ("tests", "begin every test with [[test]]")];
 
 /// In which form a zone was written, which decides what advice is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +40,7 @@ pub(super) struct Document<'t> {
     pub(super) names: Vec<Owner<'t>>,
     /// Where names begin, for advice on what to add.
     pub(super) names_span: Option<Span>,
+    pub(super) cases: Vec<Case<'t>>,
 }
 
 /// Reads all parts. Nothing if the apex is not known, without which no name can be read.
@@ -62,9 +62,13 @@ pub(super) fn read<'t>(tree: &'t DeTable<'t>, findings: &mut Findings<'_>) -> Op
         (Some(apex), Some(item)) => names::read(item.value, &apex.value, findings),
         _ => Vec::new(),
     };
+    let cases = match (&apex, table.take("test")) {
+        (Some(apex), Some(item)) => case::read(&item, &apex.value, findings),
+        _ => Vec::new(),
+    };
     table.finish(FUTURE, findings);
-    let apex = apex?;
-    Some(Document { form: Form::Toml, apex, ttl, checks, pools, policies, names, names_span })
+    let (form, apex) = (Form::Toml, apex?);
+    Some(Document { form, apex, ttl, checks, pools, policies, names, names_span, cases })
 }
 
 fn read_apex(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<Spanned<Name>> {

@@ -81,6 +81,7 @@ pub(super) fn read(
         policies: Vec::new(),
         names: group(records, findings),
         names_span: None,
+        cases: Vec::new(),
     })
 }
 

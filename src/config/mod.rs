@@ -14,10 +14,11 @@
 //! | `syntax` | TOML itself, and the apex of a file that is none |
 //! | `reader`, `value` | typed walking of the tree; durations, TTLs, suggestions |
 //! | `source` | a file's text, with those of the files that it includes |
-//! | `document` with `check`, `pool`, `policy`, `place`, `names` | the grammar |
+//! | `document` with `check`, `pool`, `policy`, `place`, `names`, `case` | the grammar |
 //! | `master` | a master file as a document |
 //! | `print` | a zone as TOML |
 //! | `routing`, `graph` | references between pools and policies; loops, depth, cost |
+//! | `expectation` | what the tests of a zone mean, and what no answer can pass |
 //! | `zone`, `advice` | rules of a zone as a whole: errors, and warnings |
 //! | `serial` | the serial of a zone that gives none, from one load to the next |
 //! | `diagnostic` | what a mistake is, and how it is printed |
@@ -35,9 +36,11 @@
 )]
 
 mod advice;
+mod case;
 mod check;
 mod diagnostic;
 mod document;
+mod expectation;
 mod graph;
 mod master;
 mod names;
@@ -61,6 +64,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Position, Related, Severity, Span, render};
+pub use expectation::{AnswerRecord, Expectation, Share, Statement, TestCase};
 pub use print::print_toml;
 pub use serial::{Digest, ServedSerial, derive_serial};
 pub use settings::{Io, Settings, check_identity, read_settings};
@@ -85,6 +89,8 @@ pub struct CompiledZone {
     pub checks: Vec<CompiledCheck>,
     /// The SOA leaves its serial out. It has the file's time of change as long as nobody sets a better one.
     pub has_derived_serial: bool,
+    /// What the file says must be answered, in the order of the file.
+    pub tests: Vec<TestCase>,
 }
 
 /// What one name answers with.

@@ -62,7 +62,7 @@ pub(super) fn read<'t>(
     let mut seen: HashMap<Name, Span> = HashMap::new();
     let mut owners = Vec::new();
     for item in table.take_all() {
-        let Some(name) = read_owner(&item, apex, findings) else {
+        let Some(name) = parse_owner(&item.key, apex, findings) else {
             continue;
         };
         if let Some(first) = seen.get(&name.value) {
@@ -86,8 +86,13 @@ pub(super) fn read<'t>(
     owners
 }
 
-fn read_owner(item: &Item<'_>, apex: &Name, findings: &mut Findings<'_>) -> Option<Spanned<Name>> {
-    let (typed, span) = (item.key.value, item.key.span.clone());
+/// A name of the zone, relative to its apex.
+pub(super) fn parse_owner(
+    typed: &Spanned<&str>,
+    apex: &Name,
+    findings: &mut Findings<'_>,
+) -> Option<Spanned<Name>> {
+    let (typed, span) = (typed.value, typed.span.clone());
     let name = match Name::parse(typed, apex) {
         Ok(name) => name,
         Err(error) => {
@@ -196,7 +201,7 @@ fn read_records(
 }
 
 /// A mnemonic in capital letters, or `TYPE123`; types that no author may write are refused.
-fn read_type(item: &Item<'_>, findings: &mut Findings<'_>) -> Option<RecordType> {
+pub(super) fn read_type(item: &Item<'_>, findings: &mut Findings<'_>) -> Option<RecordType> {
     let typed = item.key.value;
     let Ok(rtype) = typed.parse::<RecordType>() else {
         unknown_type(item, findings);
@@ -283,7 +288,8 @@ fn read_values<'t>(
     (ttl, texts)
 }
 
-fn read_rdata(
+/// Data of a type as people write it, with names relative to the apex.
+pub(super) fn read_rdata(
     rtype: RecordType,
     text: &Spanned<&str>,
     apex: &Name,

@@ -113,7 +113,8 @@ fn warn_unused(what: &str, name: &Spanned<&str>, findings: &mut Findings<'_>) {
     findings.warning(name.span.clone(), message);
 }
 
-fn dangling<'a>(
+/// Reports a reference to what there is not.
+pub(super) fn dangling<'a>(
     what: &str,
     reference: &Reference<'_>,
     known: impl Iterator<Item = &'a str> + Clone,

@@ -5,8 +5,8 @@
 //! its serial and a digest of its contents, and [`derive_serial`] decides what comes next. Where that memory is kept is
 //! the business of `app::serials`.
 //!
-//! The digest covers what a zone means: names, records, TTLs, routing and checks. The serial itself, comments, the order of
-//! entries and the time of the file are left out. It is the same in every build, as it outlives the process in a file. It
+//! The digest covers what a zone means: names, records, TTLs, routing and checks. The serial itself, comments, tests, the order
+//! of entries and the time of the file are left out. It is the same in every build, as it outlives the process in a file. It
 //! tells two versions of a file apart that one author wrote, nobody gains by making them collide, and so 64 bits that are
 //! not cryptographic are enough.
 
@@ -68,7 +68,7 @@ impl CompiledZone {
 
     /// What its contents amount to.
     pub fn digest(&self) -> Digest {
-        let Self { apex, names, routing, checks, has_derived_serial: _ } = self;
+        let Self { apex, names, routing, checks, has_derived_serial: _, tests: _ } = self;
         let mut hasher = Fnv::new();
         hasher.write_name(apex);
         for (name, owned) in names {
@@ -449,6 +449,9 @@ mod tests {
         let moved =
             ZONE.replace(pool, "").replace("        [pool.a]", &format!("{pool}        [pool.a]"));
         assert_eq!(compile(&moved, 1).digest(), digest, "the order of pools");
+        let tested = format!("{ZONE}\n[[test]]\nname = \"www\"\nrcode = \"NOERROR\"\n");
+        assert_eq!(compile(&tested, 1).tests.len(), 1);
+        assert_eq!(compile(&tested, 1).digest(), digest, "tests");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::expectation::Share;
 use crate::limits::{ENTRY_NAME_OCTETS, SUGGESTION_OCTETS, SUGGESTION_WORDS};
 use crate::wire::Ttl;
 
@@ -78,6 +79,27 @@ pub(super) fn parse_ttl(text: &str) -> Result<Ttl, ValueError> {
         );
     };
     Ok(ttl)
+}
+
+/// Reads a share such as `60%` or `33.33%`.
+pub(super) fn parse_share(text: &str) -> Result<Share, ValueError> {
+    let is_number = |digits: &str| digits.bytes().all(|octet| octet.is_ascii_digit());
+    let Some(number) = text.strip_suffix('%') else {
+        let help = is_number(text).then(|| format!("write \"{text}%\""));
+        return refuse(format!("`{text}` has no %"), help.filter(|_| !text.is_empty()));
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    if whole.is_empty() || fraction.is_empty() || !is_number(whole) || !is_number(fraction) {
+        return refuse(format!("`{text}` is no percentage"), Some("write \"60%\"".to_owned()));
+    }
+    if fraction.len() > 2 {
+        return refuse(format!("`{text}` has more than two decimal places"), None);
+    }
+    let hundredths = format!("{whole}{fraction:0<2}").parse::<u16>().ok().map(Share);
+    match hundredths.filter(|share| *share <= Share::WHOLE) {
+        Some(share) => Ok(share),
+        None => refuse(format!("`{text}` is more than the whole"), None),
+    }
 }
 
 /// A duration as a zone file writes it.
@@ -226,6 +248,19 @@ mod tests {
         assert_eq!(parse_ttl("1500ms").unwrap_err().help.as_deref(), Some("write \"2s\""));
         assert!(parse_ttl("2147483647s").is_ok());
         assert!(parse_ttl("2147483648s").is_err());
+    }
+
+    #[test]
+    fn shares_are_percentages_of_at_most_two_places() {
+        for (text, hundredths) in
+            [("60%", 6_000), ("0%", 0), ("100%", 10_000), ("33.33%", 3_333), ("0.2%", 20)]
+        {
+            assert_eq!(parse_share(text), Ok(Share(hundredths)), "{text}");
+        }
+        assert_eq!(parse_share("60").unwrap_err().help.as_deref(), Some("write \"60%\""));
+        for text in ["", "%", ".5%", "5.%", "-1%", "+1%", "1.234%", "100.01%", "999999%", "1 %"] {
+            assert!(parse_share(text).is_err(), "{text}");
+        }
     }
 
     #[test]

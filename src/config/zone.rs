@@ -6,7 +6,7 @@ use super::diagnostic::{Findings, Span};
 use super::document::{Document, Form};
 use super::names::{Owner, Records, TypedRoute};
 use super::routing::{Connected, connect};
-use super::{CompiledName, CompiledZone, advice};
+use super::{CompiledName, CompiledZone, advice, expectation};
 use crate::limits::RRSET_OCTETS;
 use crate::policy::{PoolId, Route, Target};
 use crate::wire::{Name, RecordType};
@@ -24,6 +24,7 @@ pub(super) fn compile(document: &Document<'_>, findings: &mut Findings<'_>) -> C
         (owner.name.value.clone(), compiled)
     });
     let names: BTreeMap<Name, CompiledName> = compiled.collect();
+    let tests = expectation::compile(document, &names, &connected.routing, findings);
     check_apex(document, findings);
     if !findings.has_errors() {
         connected.warn_unused(document, findings);
@@ -32,7 +33,7 @@ pub(super) fn compile(document: &Document<'_>, findings: &mut Findings<'_>) -> C
     let apex = document.apex.value.clone();
     let has_derived_serial = apex_of(document).is_some_and(|owner| owner.has_derived_serial);
     let Connected { routing, checks, .. } = connected;
-    CompiledZone { apex, names, routing, checks, has_derived_serial }
+    CompiledZone { apex, names, routing, checks, has_derived_serial, tests }
 }
 
 /// Owners in canonical order, so that the map is built in one go: with a million names comparing is much of the time.

@@ -89,7 +89,7 @@ pub struct Explanation {
 
 /// The answer could not be read back. Our own bytes are at fault, so that it is worth a report.
 #[derive(Debug)]
-pub struct ExplainError(String);
+pub struct ExplainError(pub(super) String);
 
 impl fmt::Display for ExplainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -165,7 +165,11 @@ fn refusal(outcome: &Outcome) -> Option<ExplainedStep> {
 }
 
 /// A query as a resolver would send it, with EDNS.
-fn encode_query(name: &Name, qtype: RecordType, subnet: Option<&ClientSubnet>) -> Vec<u8> {
+pub(super) fn encode_query(
+    name: &Name,
+    qtype: RecordType,
+    subnet: Option<&ClientSubnet>,
+) -> Vec<u8> {
     let mut message = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
     message.extend(name.as_wire());
     message.extend(qtype.0.to_be_bytes());

@@ -20,12 +20,15 @@ mod chain;
 mod engine;
 mod explain;
 mod readback;
+mod shares;
 mod story;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use engine::{Client, Engine, Outcome, Scratch, Transport};
 pub use explain::{
     ExplainError, ExplainedPlace, ExplainedStep, Explanation, Inquiry, PlaceSource, explain,
 };
+pub use verify::{Mismatch, SEED, verify};

@@ -14,6 +14,9 @@ use crate::zone::presentation::print_rdata;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ReadRecord {
     pub(super) owner: String,
+    pub(super) rtype: RecordType,
+    /// In wire format, names uncompressed.
+    pub(super) rdata: Vec<u8>,
     /// Seconds.
     pub(super) ttl: u32,
     /// The whole record in presentation format.
@@ -62,5 +65,5 @@ fn read_record(record: ParsedRecord<'_, &[u8]>) -> Result<ReadRecord, String> {
     let mut rdata = Vec::new();
     record.data().compose_rdata(&mut rdata).map_err(|_| "no room".to_owned())?;
     let text = format!("{owner} {ttl} IN {rtype} {}", print_rdata(rtype, &rdata));
-    Ok(ReadRecord { owner: owner.to_string(), ttl, text })
+    Ok(ReadRecord { owner: owner.to_string(), rtype, rdata, ttl, text })
 }

@@ -47,6 +47,19 @@ impl ClientSubnet {
         Ok(Self { family, source, octets })
     }
 
+    /// Reads a client as people write it: `ADDRESS/LENGTH`, or an address and so the prefix that a resolver would send of
+    /// it, as Route 53's test tool assumes (rule 76): 24 bits of IPv4, 64 of IPv6. Nothing if it is neither.
+    pub fn parse_prefix(text: &str) -> Option<(IpAddr, u8)> {
+        let (address, length) = match text.split_once('/') {
+            Some((address, length)) => (address, Some(length)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let (width, usual) = if address.is_ipv4() { (32, 24) } else { (128, 64) };
+        let length = length.map_or(Some(usual), |length| length.parse().ok())?;
+        (length <= width).then_some((address, length))
+    }
+
     /// The first address of the prefix, or nothing if the resolver asked us to look at its own address (§7.1.2: source 0).
     pub fn address(&self) -> Option<IpAddr> {
         if self.source == 0 {
