@@ -42,10 +42,11 @@ pub const COMPRESSION_TARGETS: usize = 32;
 /// Names that may receive additional address records in one answer (BIND CVE-2024-11187).
 pub const ADDITIONAL_NAMES: usize = 13;
 
-/// Endpoints of one pool and one type handed out at once (Route 53 rule 41: multivalue gives at most 8).
+/// Endpoints of one type handed out at once, of a pool or of a multivalue policy (Route 53 rule 41: at most 8).
 pub const ANSWER_ENDPOINTS: usize = 8;
 
-/// Endpoints in one pool (Route 53 rule 7: 400 values per record). Selection keeps them in a set of bits.
+/// Endpoints in one pool, or in all pools of one multivalue policy (Route 53 rule 7: 400 values per record). Selection keeps
+/// them in a set of bits.
 pub const POOL_ENDPOINTS: usize = 400;
 
 /// Targets of one policy (Route 53 rule 7: 100 records per set). Selection keeps them in a 128-bit set.

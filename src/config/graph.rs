@@ -144,9 +144,10 @@ impl Walk<'_> {
         let visits = match rule {
             Rule::Geolocation(places) => sum_of_chain(places, sum),
             // Each draw passes over the targets that were dropped before.
-            Rule::Weighted(targets) => {
+            Rule::Weighted(_) | Rule::RoundRobin(_) => {
+                let targets = rule.targets();
                 let draws = targets.len().saturating_mul(targets.len()) / SCANNED_PER_VISIT;
-                sum(&rule.targets()).saturating_add(draws)
+                sum(&targets).saturating_add(draws)
             }
             rule => sum(&rule.targets()),
         };

@@ -43,6 +43,7 @@ mod document;
 mod expectation;
 mod graph;
 mod master;
+mod multivalue;
 mod names;
 mod place;
 mod policy;

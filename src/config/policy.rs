@@ -9,7 +9,7 @@ use super::reader::{Item, Spanned, Table};
 use super::value::closest;
 use crate::policy::{Place, Weight};
 
-const TYPES: &[&str] = &["weighted", "failover", "geolocation"];
+const TYPES: &[&str] = &["weighted", "round-robin", "failover", "geolocation", "multivalue"];
 
 /// Words that people bring from elsewhere, and the type that they mean.
 const OTHER_NAMES: &[(&str, &str)] = &[
@@ -17,17 +17,20 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("geoip", "geolocation"),
     ("weight", "weighted"),
     ("weighted-round-robin", "weighted"),
+    ("rr", "round-robin"),
+    ("roundrobin", "round-robin"),
+    ("multi-value", "multivalue"),
+    ("multivalue-answer", "multivalue"),
     ("active-passive", "failover"),
     ("primary-secondary", "failover"),
 ];
 
 /// Types of the design that this version does not have.
-const FUTURE_TYPES: &[&str] =
-    &["latency", "geoproximity", "multivalue", "ip", "round-robin", "residency"];
+const FUTURE_TYPES: &[&str] = &["latency", "geoproximity", "ip", "residency"];
 
 const NOTES: &[(&str, &str)] = &[
     ("weights", "`weights` belongs to type = \"weighted\""),
-    ("targets", "`targets` belongs to type = \"failover\""),
+    ("targets", "`targets` belongs to the types round-robin, failover and multivalue"),
     ("continent", "places belong to type = \"geolocation\""),
     ("country", "places belong to type = \"geolocation\""),
     ("default", "`default` belongs to type = \"geolocation\""),
@@ -37,7 +40,6 @@ const NOTES: &[(&str, &str)] = &[
     ("group", "groups of countries are not built yet; there are `continent` and `country`"),
     ("cidr", "choice by prefix is not built yet"),
     ("asn", "choice by autonomous system is not built yet"),
-    ("all_down", "`all_down` is not built yet: with everything down, health is ignored"),
     ("sticky", "`sticky` is not built yet"),
     ("ttl", "the TTL is set where a name uses the policy: api = { policy = \"…\", ttl = \"30s\" }"),
     ("check", "checks belong to pools"),
@@ -57,6 +59,17 @@ pub(super) enum Rule<'t> {
     Weighted(Vec<(Weight, Reference<'t>)>),
     Failover(Vec<Reference<'t>>),
     Geolocation(Vec<PlaceTargets<'t>>),
+    RoundRobin(Vec<Reference<'t>>),
+    Multivalue(Vec<Reference<'t>>),
+}
+
+/// What becomes of a policy with everything down, as typed.
+pub(super) enum AllDown<'t> {
+    IgnoreHealth,
+    NoData,
+    ServFail,
+    /// Any other word is the name of a pool.
+    Pool(Reference<'t>),
 }
 
 /// A policy as it was typed.
@@ -65,6 +78,7 @@ pub(super) struct Policy<'t> {
     /// Nothing if even the type is not known.
     pub(super) rule: Option<Rule<'t>>,
     pub(super) evaluate_health: bool,
+    pub(super) all_down: AllDown<'t>,
 }
 
 impl<'t> Rule<'t> {
@@ -72,7 +86,9 @@ impl<'t> Rule<'t> {
     pub(super) fn references(&self) -> Vec<&Reference<'t>> {
         match self {
             Self::Weighted(targets) => targets.iter().map(|(_, target)| target).collect(),
-            Self::Failover(targets) => targets.iter().collect(),
+            Self::Failover(targets) | Self::RoundRobin(targets) | Self::Multivalue(targets) => {
+                targets.iter().collect()
+            }
             Self::Geolocation(places) => places.iter().flat_map(|place| &place.targets).collect(),
         }
     }
@@ -82,10 +98,22 @@ pub(super) fn read<'t>(entry: Entry<'t>, findings: &mut Findings<'_>) -> Policy<
     let Entry { name, mut table } = entry;
     let evaluate_health = table.take("evaluate_health");
     let evaluate_health = evaluate_health.and_then(|item| item.value.boolean(findings));
+    let all_down = table.take("all_down");
+    let all_down = all_down.and_then(|item| read_all_down(&item, findings));
     let kind = table.take("type");
     let rule = match kind.as_ref().map(|item| item.value.as_str()) {
         Some(Some("weighted")) => read_weighted(&name, &mut table, findings),
-        Some(Some("failover")) => read_failover(&name, &mut table, findings),
+        Some(Some("failover")) => {
+            let example = "[\"us\", \"eu\"], the preferred one first";
+            read_list(&name, &mut table, example, findings).map(Rule::Failover)
+        }
+        Some(Some("round-robin")) => {
+            read_list(&name, &mut table, "[\"us\", \"eu\"]", findings).map(Rule::RoundRobin)
+        }
+        Some(Some("multivalue")) => {
+            let example = "[\"us\", \"eu\"] with the pools whose endpoints are handed out";
+            read_list(&name, &mut table, example, findings).map(Rule::Multivalue)
+        }
         Some(Some("geolocation")) => read_geolocation(&name, &mut table, findings),
         _ => {
             unknown_type(&name, kind, &table, findings);
@@ -94,7 +122,26 @@ pub(super) fn read<'t>(entry: Entry<'t>, findings: &mut Findings<'_>) -> Policy<
         }
     };
     table.finish(NOTES, findings);
-    Policy { name, rule, evaluate_health: evaluate_health.unwrap_or(true) }
+    Policy {
+        name,
+        rule,
+        evaluate_health: evaluate_health.unwrap_or(true),
+        all_down: all_down.unwrap_or(AllDown::IgnoreHealth),
+    }
+}
+
+/// The words of `all_down` that are no names of pools.
+pub(super) const ALL_DOWN_WORDS: [&str; 3] = ["ignore-health", "nodata", "servfail"];
+
+fn read_all_down<'t>(item: &Item<'t>, findings: &mut Findings<'_>) -> Option<AllDown<'t>> {
+    let expected = "\"ignore-health\", \"nodata\", \"servfail\" or the name of a pool";
+    let word = item.value.string(expected, findings)?;
+    Some(match word.value {
+        "ignore-health" => AllDown::IgnoreHealth,
+        "nodata" => AllDown::NoData,
+        "servfail" => AllDown::ServFail,
+        _ => AllDown::Pool(word),
+    })
 }
 
 fn unknown_type(
@@ -103,7 +150,7 @@ fn unknown_type(
     table: &Table<'_>,
     findings: &mut Findings<'_>,
 ) {
-    let types = "the types are weighted, failover and geolocation";
+    let types = "the types are weighted, round-robin, failover, geolocation and multivalue";
     let Some(item) = kind else {
         let keys = [("weights", "weighted"), ("targets", "failover"), ("continent", "geolocation")];
         let guess =
@@ -186,16 +233,18 @@ fn weight_advice(item: &Item<'_>) -> Option<String> {
     is_large.then(|| "weights are relative: 255 and 85 are shares of 75 % and 25 %".to_owned())
 }
 
-fn read_failover<'t>(
+/// The `targets` of a policy that has a plain list of them.
+fn read_list<'t>(
     name: &Spanned<&str>,
     table: &mut Table<'t>,
+    example: &str,
     findings: &mut Findings<'_>,
-) -> Option<Rule<'t>> {
+) -> Option<Vec<Reference<'t>>> {
     let Some(item) = table.take("targets") else {
-        missing(name, "targets", "targets = [\"us\", \"eu\"], the preferred one first", findings);
+        missing(name, "targets", &format!("targets = {example}"), findings);
         return None;
     };
-    Some(Rule::Failover(read_targets(&item, findings)))
+    Some(read_targets(&item, findings))
 }
 
 /// A target, or several in order, none twice.

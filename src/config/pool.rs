@@ -7,13 +7,14 @@ use super::diagnostic::{Findings, Span};
 use super::document::Entry;
 use super::reader::{Item, Spanned, Value};
 use crate::limits::POOL_ENDPOINTS;
-use crate::policy::Endpoint;
+use crate::policy::{Endpoint, MinUp};
 use crate::wire::{Name, RecordType};
 
 const FUTURE: &[(&str, &str)] = &[
     ("location", "a location is for latency and geoproximity policies, which are not built yet"),
     ("address", "addresses are written as an array: addresses = [\"192.0.2.10\"]"),
-    ("minimum", "`minimum` is not built yet"),
+    ("minimum", "how many endpoints must be up is written min_up = 2 or min_up = \"50%\""),
+    ("min_healthy", "how many endpoints must be up is written min_up = 2 or min_up = \"50%\""),
     ("weight", "weights are in the policy: weights = { us = 60, eu = 40 }"),
 ];
 
@@ -25,6 +26,7 @@ pub(super) struct Pool<'t> {
     /// Where the alias stands, if the pool is one.
     pub(super) cname: Option<Spanned<Name>>,
     pub(super) check: Option<Spanned<&'t str>>,
+    pub(super) min_up: MinUp,
 }
 
 pub(super) fn read<'t>(entry: Entry<'t>, origin: &Name, findings: &mut Findings<'_>) -> Pool<'t> {
@@ -33,8 +35,9 @@ pub(super) fn read<'t>(entry: Entry<'t>, origin: &Name, findings: &mut Findings<
     let cname = table.take("cname");
     let check = table.take("check");
     let check = check.and_then(|item| item.value.string("the name of a check", findings));
+    let min_up = table.take("min_up");
     table.finish(FUTURE, findings);
-    let mut pool = Pool { name, endpoints: Vec::new(), cname: None, check };
+    let mut pool = Pool { name, endpoints: Vec::new(), cname: None, check, min_up: MinUp::ONE };
     match (addresses, cname) {
         (Some(addresses), None) => pool.endpoints = read_addresses(&addresses.value, findings),
         (None, Some(cname)) => read_cname(&cname.value, origin, &mut pool, findings),
@@ -46,7 +49,49 @@ pub(super) fn read<'t>(entry: Entry<'t>, origin: &Name, findings: &mut Findings<
                 .help("write addresses = [\"192.0.2.10\"], or cname = \"host.example.net.\"");
         }
     }
+    if let Some(min_up) = min_up {
+        pool.min_up = read_min_up(&min_up, &pool, findings).unwrap_or(MinUp::ONE);
+    }
     pool
+}
+
+/// B3: a number of endpoints, or a share of them.
+fn read_min_up(item: &Item<'_>, pool: &Pool<'_>, findings: &mut Findings<'_>) -> Option<MinUp> {
+    if pool.check.is_none() {
+        findings
+            .warning(item.key.span.clone(), "`min_up` does nothing without a check")
+            .label("endpoints without a check always count as up");
+    }
+    let share = item.value.as_str().and_then(|text| text.strip_suffix('%'));
+    if let Some(share) = share.and_then(|text| text.parse().ok()).filter(|n| (1..=100).contains(n))
+    {
+        return Some(MinUp::Share(share));
+    }
+    let count = item.value.as_integer().and_then(|number| u16::try_from(number).ok());
+    let Some(count) = count.filter(|count| *count > 0) else {
+        item.value.expected(
+            "a number of endpoints such as 2, or a share from \"1%\" to \"100%\"",
+            findings,
+        );
+        return None;
+    };
+    for (rtype, has) in counts_of_types(&pool.endpoints) {
+        if usize::from(count) > has {
+            let name = pool.name.value;
+            let message = format!("the pool `{name}` would never be up for {rtype}");
+            findings
+                .error(item.value.span(), message)
+                .label(format!("it has {has} of that type"))
+                .help("health counts over the endpoints of the type asked for; or write a share such as \"50%\"");
+        }
+    }
+    Some(MinUp::Count(count))
+}
+
+fn counts_of_types(endpoints: &[Endpoint]) -> Vec<(RecordType, usize)> {
+    let types = [RecordType::A, RecordType::AAAA, RecordType::CNAME];
+    let count = |rtype| endpoints.iter().filter(|endpoint| endpoint.rtype == rtype).count();
+    types.into_iter().map(|rtype| (rtype, count(rtype))).filter(|(_, count)| *count > 0).collect()
 }
 
 fn both(name: &Spanned<&str>, addresses: Item<'_>, cname: Item<'_>, findings: &mut Findings<'_>) {

@@ -9,13 +9,16 @@ use super::CompiledCheck;
 use super::diagnostic::{Findings, Span};
 use super::document::Document;
 use super::graph;
+use super::multivalue::Values;
 use super::names::{RouteKind, TypedRoute};
 use super::policy::{self as typed, PlaceTargets, Reference};
 use super::pool;
 use super::reader::Spanned;
 use super::value::{closest, list};
 use crate::limits::POLICY_TARGETS;
-use crate::policy::{CheckId, Place, Policy, PolicyId, Pool, PoolId, Routing, Rule, Target};
+use crate::policy::{
+    AllDown, CheckId, Place, Policy, PolicyId, Pool, PoolId, Routing, Rule, Target,
+};
 
 /// The connected pools and policies of a zone, and which of them anything refers to.
 pub(super) struct Connected<'d> {
@@ -141,6 +144,7 @@ fn compile_pool(pool: &pool::Pool<'_>, checks: &HashMap<&str, CheckId>) -> Pool 
         name: pool.name.value.into(),
         endpoints: pool.endpoints.clone(),
         check: pool.check.as_ref().and_then(|check| checks.get(check.value).copied()),
+        min_up: pool.min_up,
     }
 }
 
@@ -167,9 +171,46 @@ impl Connected<'_> {
                 self.limit_targets(policy, graph::longest_chain(&rule), findings);
                 Rule::Geolocation(rule)
             }
+            Some(typed::Rule::RoundRobin(targets)) => {
+                self.limit_targets(policy, targets.len(), findings);
+                Rule::RoundRobin(self.targets_of(targets, findings))
+            }
+            Some(typed::Rule::Multivalue(targets)) => {
+                self.limit_targets(policy, targets.len(), findings);
+                Rule::Multivalue(self.values_of(policy, targets, findings))
+            }
             None => Rule::Failover(Vec::new()),
         };
-        Policy { name: policy.name.value.into(), rule, evaluate_health: policy.evaluate_health }
+        let all_down = match &policy.all_down {
+            typed::AllDown::IgnoreHealth => AllDown::IgnoreHealth,
+            typed::AllDown::NoData => AllDown::NoData,
+            typed::AllDown::ServFail => AllDown::ServFail,
+            typed::AllDown::Pool(pool) => self.last_resort(pool, findings),
+        };
+        let evaluate_health = policy.evaluate_health;
+        Policy { name: policy.name.value.into(), rule, evaluate_health, all_down }
+    }
+
+    /// The pool that a policy comes to with everything down.
+    fn last_resort(&mut self, pool: &Reference<'_>, findings: &mut Findings<'_>) -> AllDown {
+        match self.targets.get(pool.value) {
+            Some((target @ Target::Pool(id), _)) => {
+                self.used.insert(*target);
+                return AllDown::Pool(*id);
+            }
+            Some(_) => {
+                let message = format!("`{}` is a policy, and `all_down` takes a pool", pool.value);
+                findings
+                    .error(pool.span.clone(), message)
+                    .help("to try more targets before the last one, put a failover policy above");
+            }
+            None => {
+                let pools = self.routing.pools.iter().map(|pool| &*pool.name);
+                let words = typed::ALL_DOWN_WORDS.iter().copied().chain(pools);
+                dangling("pool", pool, words, findings);
+            }
+        }
+        AllDown::IgnoreHealth
     }
 
     fn compile_places(
@@ -187,6 +228,22 @@ impl Connected<'_> {
         findings: &mut Findings<'_>,
     ) -> Vec<Target> {
         references.iter().filter_map(|reference| self.target(reference, findings)).collect()
+    }
+
+    /// The pools of a multivalue policy, which make one sound set.
+    fn values_of(
+        &mut self,
+        policy: &typed::Policy<'_>,
+        references: &[Reference<'_>],
+        findings: &mut Findings<'_>,
+    ) -> Vec<PoolId> {
+        let mut values = Values::new(&policy.name);
+        for reference in references {
+            if let Some(target) = self.target(reference, findings) {
+                values.add(reference, target, &self.routing, findings);
+            }
+        }
+        values.finish(findings)
     }
 
     fn limit_targets(&self, policy: &typed::Policy<'_>, count: usize, findings: &mut Findings<'_>) {

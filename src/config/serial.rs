@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::{CompiledCheck, CompiledName, CompiledZone};
 use crate::health::{CheckSpec, HttpCheck, ProbeAddress, Protocol};
-use crate::policy::{Endpoint, Place, Policy, Pool, Route, Routing, Rule, Target};
+use crate::policy::{AllDown, Endpoint, MinUp, Place, Policy, Pool, Route, Routing, Rule, Target};
 use crate::wire::{Name, RecordType, Serial};
 use crate::zone::RRset;
 
@@ -188,6 +188,12 @@ impl Fnv {
         }
     }
 
+    /// Targets whose order means nothing.
+    fn write_unordered(&mut self, mut targets: Vec<Target>, routing: &Routing) {
+        targets.sort_by_key(|target| routing.target_name(*target));
+        self.write_targets(&targets, routing);
+    }
+
     fn write_routing(&mut self, routing: &Routing, checks: &[CompiledCheck]) {
         let Routing { pools, policies } = routing;
         self.write_count(pools.len());
@@ -201,7 +207,7 @@ impl Fnv {
     }
 
     fn write_pool(&mut self, pool: &Pool, checks: &[CompiledCheck]) {
-        let Pool { name, endpoints, check } = pool;
+        let Pool { name, endpoints, check, min_up } = pool;
         self.write_text(name);
         self.write_count(endpoints.len());
         for Endpoint { rtype, rdata, label: _ } in endpoints {
@@ -209,13 +215,33 @@ impl Fnv {
             self.write_octets(rdata);
         }
         let check = check.and_then(|id| checks.get(usize::from(id.0)));
-        self.write_optional_text(check.map(|check| &*check.name));
+        // As with `all_down`: the default is written as it was before there was any other.
+        let (kind, number) = match *min_up {
+            MinUp::ONE => (0, 1),
+            MinUp::Count(count) => (1, count),
+            MinUp::Share(share) => (2, u16::from(share)),
+        };
+        self.write([u8::from(check.is_some()) | kind << 1]);
+        self.write_text(check.map_or("", |check| &*check.name));
+        if kind != 0 {
+            self.write(number.to_be_bytes());
+        }
     }
 
     fn write_policy(&mut self, policy: &Policy, routing: &Routing) {
-        let Policy { name, rule, evaluate_health } = policy;
+        let Policy { name, rule, evaluate_health, all_down } = policy;
         self.write_text(name);
-        self.write([u8::from(*evaluate_health)]);
+        // What older versions did not have adds nothing where it is not used, or every zone would get a new serial.
+        let (kind, pool) = match all_down {
+            AllDown::IgnoreHealth => (0, None),
+            AllDown::NoData => (1, None),
+            AllDown::ServFail => (2, None),
+            AllDown::Pool(pool) => (3, Some(*pool)),
+        };
+        self.write([u8::from(*evaluate_health) | kind << 1]);
+        if let Some(pool) = pool {
+            self.write_target(Target::Pool(pool), routing);
+        }
         match rule {
             Rule::Weighted(targets) => {
                 self.write([0]);
@@ -232,6 +258,14 @@ impl Fnv {
             Rule::Geolocation(places) => {
                 self.write([2]);
                 self.write_places(places, routing);
+            }
+            Rule::RoundRobin(_) => {
+                self.write([3]);
+                self.write_unordered(rule.targets(), routing);
+            }
+            Rule::Multivalue(_) => {
+                self.write([4]);
+                self.write_unordered(rule.targets(), routing);
             }
         }
     }
@@ -439,6 +473,8 @@ mod tests {
             ("ttl = \"30s\"", "ttl = \"30000ms\""),
             ("every = \"10s\"", "every = \"10000ms\""),
             ("expect = \"200-299\"", "expect = \"200-250,251-299\""),
+            ("[\"192.0.2.2\"]", "[\"192.0.2.2\"]\nmin_up = 1"),
+            ("[\"w\", \"b\"]", "[\"w\", \"b\"]\nall_down = \"ignore-health\""),
         ] {
             assert!(ZONE.contains(from), "{from}");
             assert_eq!(compile(&ZONE.replacen(from, to, 1), 1).digest(), digest, "{to}");
@@ -452,6 +488,11 @@ mod tests {
         let tested = format!("{ZONE}\n[[test]]\nname = \"www\"\nrcode = \"NOERROR\"\n");
         assert_eq!(compile(&tested, 1).tests.len(), 1);
         assert_eq!(compile(&tested, 1).digest(), digest, "tests");
+        let turns = |targets: &str| {
+            let zone = ZONE.replace("\"failover\"", "\"round-robin\"");
+            compile(&zone.replace("[\"w\", \"b\"]", targets), 1).digest()
+        };
+        assert_eq!(turns("[\"w\", \"b\"]"), turns("[\"b\", \"w\"]"), "the order of turns");
     }
 
     #[test]
@@ -484,6 +525,23 @@ mod tests {
             ("a = 1, b = 2", "a = 2, b = 1"),
             ("[\"w\", \"b\"]", "[\"b\", \"w\"]"),
             ("[\"w\", \"b\"]", "[\"w\", \"b\"]\nevaluate_health = false"),
+            ("\"failover\"", "\"round-robin\""),
+            ("[\"w\", \"b\"]", "[\"w\", \"b\"]\nall_down = \"nodata\""),
+            ("[\"w\", \"b\"]", "[\"w\", \"b\"]\nall_down = \"servfail\""),
+            ("[\"w\", \"b\"]", "[\"w\", \"b\"]\nall_down = \"a\""),
+            ("[\"w\", \"b\"]", "[\"w\", \"b\"]\nall_down = \"b\""),
+            (
+                "\"weighted\"\n        weights = { a = 1, b = 2 }",
+                "\"multivalue\"\ntargets = [\"a\", \"b\"]",
+            ),
+            (
+                "\"weighted\"\n        weights = { a = 1, b = 2 }",
+                "\"failover\"\ntargets = [\"a\", \"b\"]",
+            ),
+            ("[\"192.0.2.2\"]", "[\"192.0.2.2\", \"192.0.2.3\"]"),
+            ("[\"192.0.2.2\"]", "[\"192.0.2.2\", \"192.0.2.3\"]\nmin_up = 2"),
+            ("[\"192.0.2.2\"]", "[\"192.0.2.2\", \"192.0.2.3\"]\nmin_up = \"2%\""),
+            ("[\"192.0.2.2\"]", "[\"192.0.2.2\", \"192.0.2.3\"]\nmin_up = \"3%\""),
             ("country.NA", "continent.NA"),
             ("country.NA", "country.DE"),
             ("default = [\"f\"]", "default = [\"f\", \"a\"]"),

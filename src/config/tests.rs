@@ -11,7 +11,7 @@ use crate::limits::{
     CNAME_CHAIN, ERRORS_PER_FILE, POLICY_DEPTH, POLICY_TARGETS, POOL_ENDPOINTS, TEST_QUESTIONS,
     ZONE_TESTS,
 };
-use crate::policy::{CheckId, Place, PolicyId, PoolId, Rule, Target, Weight};
+use crate::policy::{AllDown, CheckId, MinUp, Place, PolicyId, PoolId, Rule, Target, Weight};
 use crate::wire::{RecordType, Ttl};
 use crate::zone::presentation;
 
@@ -125,6 +125,13 @@ fn a_complete_zone_has_its_pools_and_policies() {
     ];
     assert_eq!(rules[2], &Rule::Geolocation(places.into()));
     assert_eq!(rules[3], &Rule::Failover(vec![pool(3), pool(4)]));
+    assert_eq!(rules[4], &Rule::RoundRobin(vec![pool(0), policy(1)]));
+    assert_eq!(rules[5], &Rule::Multivalue(vec![PoolId(1), PoolId(0)]));
+    let all_down = routing.policies.iter().map(|policy| policy.all_down).skip(3);
+    let pool_or_failure = [AllDown::IgnoreHealth, AllDown::Pool(PoolId(1)), AllDown::ServFail];
+    assert_eq!(all_down.collect::<Vec<_>>(), pool_or_failure);
+    let minimums = routing.pools.iter().map(|pool| pool.min_up).take(3);
+    assert_eq!(minimums.collect::<Vec<_>>(), [MinUp::ONE, MinUp::ONE, MinUp::Share(50)]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::tree::{Place, PoolId, Routing, Rule, Target, Weight};
+use super::tree::{AllDown, MinUp, Place, PoolId, Routing, Rule, Target, Weight};
 use crate::geo::{Location, LocationId};
 use crate::health::TargetId;
 use crate::wire::RecordType;
@@ -23,6 +23,7 @@ pub struct BoundEndpoint {
 #[derive(Clone, Debug)]
 pub struct BoundPool {
     pub endpoints: Vec<BoundEndpoint>,
+    pub min_up: MinUp,
 }
 
 impl BoundPool {
@@ -42,6 +43,11 @@ pub(super) enum BoundRule {
         chain_of: Box<[u16]>,
         chains: Box<[Box<[Target]>]>,
     },
+    /// The pools, in order of index, and all their endpoints as one pool, in the order of the zone file.
+    Multivalue {
+        pools: Box<[PoolId]>,
+        union: BoundPool,
+    },
 }
 
 /// A policy with places resolved.
@@ -49,6 +55,7 @@ pub(super) enum BoundRule {
 pub(super) struct BoundPolicy {
     pub(super) rule: BoundRule,
     pub(super) evaluate_health: bool,
+    pub(super) all_down: AllDown,
 }
 
 /// The pools and policies of one zone, ready for queries.
@@ -77,21 +84,45 @@ impl BoundRouting {
                     health: health_of(id, place),
                 })
                 .collect(),
+            min_up: pool.min_up,
         });
+        let pools: Vec<BoundPool> = pools.collect();
         let policies = routing.policies.iter().map(|policy| BoundPolicy {
-            rule: bind_rule(&policy.rule, locations),
+            rule: bind_rule(&policy.rule, locations, &pools),
             evaluate_health: policy.evaluate_health,
+            all_down: policy.all_down,
         });
-        Self { pools: pools.collect(), policies: policies.collect() }
+        let policies = policies.collect();
+        Self { pools, policies }
     }
 
     pub fn pool(&self, id: PoolId) -> Option<&BoundPool> {
         self.pools.get(usize::from(id.0))
     }
 
+    /// The endpoints of what a selection came to: those of a pool, or of all pools of a multivalue policy. Nothing for a
+    /// policy that chooses among its targets.
+    pub fn handout(&self, target: Target) -> Option<&BoundPool> {
+        match target {
+            Target::Pool(id) => self.pool(id),
+            Target::Policy(id) => match &self.policy(id)?.rule {
+                BoundRule::Multivalue { union, .. } => Some(union),
+                _ => None,
+            },
+        }
+    }
+
     /// All pools, in the order of the zone's own list.
     pub fn pools(&self) -> &[BoundPool] {
         &self.pools
+    }
+
+    /// What becomes of a target with nothing up below it.
+    pub(super) fn all_down(&self, target: Target) -> AllDown {
+        match target {
+            Target::Pool(_) => AllDown::IgnoreHealth,
+            Target::Policy(id) => self.policy(id).map_or_else(AllDown::default, |p| p.all_down),
+        }
     }
 
     pub(super) fn policy(&self, id: super::tree::PolicyId) -> Option<&BoundPolicy> {
@@ -112,12 +143,24 @@ impl BoundRule {
     }
 }
 
-fn bind_rule(rule: &Rule, locations: &[Location]) -> BoundRule {
+fn bind_rule(rule: &Rule, locations: &[Location], pools: &[BoundPool]) -> BoundRule {
     match rule {
+        Rule::RoundRobin(targets) => {
+            BoundRule::Weighted(targets.iter().map(|&target| (Weight(1), target)).collect())
+        }
+        Rule::Multivalue(ids) => bind_union(ids, pools),
         Rule::Weighted(targets) => BoundRule::Weighted(targets.as_slice().into()),
         Rule::Failover(targets) => BoundRule::Failover(targets.as_slice().into()),
         Rule::Geolocation(places) => bind_places(places, locations),
     }
+}
+
+fn bind_union(ids: &[PoolId], pools: &[BoundPool]) -> BoundRule {
+    let members = ids.iter().filter_map(|id| pools.get(usize::from(id.0)));
+    let endpoints = members.flat_map(|pool| pool.endpoints.iter().cloned()).collect();
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    BoundRule::Multivalue { pools: ids.into(), union: BoundPool { endpoints, min_up: MinUp::ONE } }
 }
 
 fn bind_places(places: &BTreeMap<Place, Vec<Target>>, locations: &[Location]) -> BoundRule {

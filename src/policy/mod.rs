@@ -30,8 +30,9 @@ pub(crate) use bound::places_of;
 pub use bound::{BoundEndpoint, BoundPool, BoundRouting};
 pub use partition::partition;
 pub use random::Random;
-pub use select::{Chosen, Selection};
+pub use select::{Choice, Chosen, Selection};
 pub use trace::{NoTrace, Step, Trace};
 pub use tree::{
-    CheckId, Endpoint, Place, Policy, PolicyId, Pool, PoolId, Route, Routing, Rule, Target, Weight,
+    AllDown, CheckId, Endpoint, MinUp, Place, Policy, PolicyId, Pool, PoolId, Route, Routing, Rule,
+    Target, Weight,
 };

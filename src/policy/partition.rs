@@ -13,22 +13,28 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::bound::{BoundRouting, BoundRule};
-use super::tree::{PolicyId, PoolId, Target, Weight};
+use super::tree::{AllDown, PolicyId, PoolId, Target, Weight};
 use crate::geo::{Location, LocationId};
+
+/// The pools whose endpoints are handed out together, in order: one, or those of a multivalue policy.
+type Leaf = Vec<PoolId>;
 
 /// What a tree comes down to for one location. Subtrees are numbered by [`Reducer`]; equal ones have equal numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Reduced {
     /// No answer for this client.
     Nothing,
-    /// A pool, if it is up.
-    Pool(PoolId),
+    /// The endpoints of these pools as one set, if any is up.
+    Endpoints(Leaf),
     /// The first that is up. Only the last one may be always up.
     Failover(Vec<u32>),
     /// Subtrees and their weights above 0, in order, without a common divisor.
     Weighted(Vec<(u32, u32)>),
     /// A subtree, walked as if all were up (rules 4 and 52).
     LastResort(u32),
+    /// An empty answer, or SERVFAIL, as `all_down` says (B2).
+    NoData,
+    ServFail,
 }
 
 /// What is tried in a list, one after the other.
@@ -82,36 +88,78 @@ impl<'a> Reducer<'a> {
     fn is_always_up(&self, number: u32) -> bool {
         match self.reduced(number) {
             Reduced::Nothing => false,
-            Reduced::Pool(pool) => self.is_unchecked(*pool),
+            Reduced::Endpoints(leaf) => self.is_unchecked(leaf),
             Reduced::Failover(members) => members.iter().any(|one| self.is_always_up(*one)),
             Reduced::Weighted(members) => members.iter().any(|(one, _)| self.is_always_up(*one)),
-            Reduced::LastResort(_) => true,
+            Reduced::LastResort(_) | Reduced::NoData | Reduced::ServFail => true,
         }
     }
 
-    fn is_unchecked(&self, pool: PoolId) -> bool {
-        let pool = self.routing.pool(pool);
-        pool.is_none_or(|pool| pool.endpoints.iter().all(|endpoint| endpoint.health.is_none()))
+    /// Whether some endpoints are up in every state of health, for every type.
+    fn is_unchecked(&self, leaf: &[PoolId]) -> bool {
+        let is_free = |id: &PoolId| {
+            let pool = self.routing.pool(*id);
+            pool.is_none_or(|pool| pool.endpoints.iter().all(|endpoint| endpoint.health.is_none()))
+        };
+        let is_any_free = self.is_of_one_kind(leaf) && leaf.iter().any(is_free);
+        is_any_free || leaf.iter().all(is_free)
     }
 
-    /// Adds every pool that a subtree can give.
-    fn add_pools(&self, number: u32, pools: &mut BTreeSet<PoolId>) {
+    /// Whether all these pools have endpoints of the same types, so that the health of each counts for each type.
+    fn is_of_one_kind(&self, leaf: &[PoolId]) -> bool {
+        let types = leaf.iter().filter_map(|id| self.routing.pool(*id)).map(|pool| {
+            pool.endpoints.iter().map(|endpoint| endpoint.rtype.0).collect::<BTreeSet<u16>>()
+        });
+        types.collect::<BTreeSet<_>>().len() <= 1
+    }
+
+    /// What is left of a leaf where others are known to be down. Pools of other types than the rest are not left out, as they
+    /// decide which types the set has.
+    fn leaf(&mut self, mut leaf: Leaf, down: &BTreeSet<Leaf>) -> u32 {
+        let is_down = |pool: &PoolId| down.contains(&vec![*pool]);
+        if down.contains(&leaf) || leaf.iter().all(is_down) {
+            return self.number(Reduced::Nothing);
+        }
+        if self.is_of_one_kind(&leaf) {
+            leaf.retain(|pool| !is_down(pool));
+        }
+        self.number(Reduced::Endpoints(leaf))
+    }
+
+    /// The leaf that a target is.
+    fn leaf_of(&self, target: Target) -> Option<Leaf> {
+        match target {
+            Target::Pool(pool) => Some(vec![pool]),
+            Target::Policy(id) => match &self.routing.policy(id)?.rule {
+                BoundRule::Multivalue { pools, .. } => Some(pools.to_vec()),
+                _ => None,
+            },
+        }
+    }
+
+    /// Adds every leaf that a subtree can give, and what is down with it.
+    fn add_leaves(&self, number: u32, leaves: &mut BTreeSet<Leaf>) {
         match self.reduced(number) {
-            Reduced::Nothing => {}
-            Reduced::Pool(pool) => _ = pools.insert(*pool),
+            Reduced::Nothing | Reduced::NoData | Reduced::ServFail => {}
+            Reduced::Endpoints(leaf) => {
+                leaves.insert(leaf.clone());
+                if self.is_of_one_kind(leaf) {
+                    leaves.extend(leaf.iter().map(|pool| vec![*pool]));
+                }
+            }
             Reduced::Failover(members) => {
-                members.iter().for_each(|one| self.add_pools(*one, pools))
+                members.iter().for_each(|one| self.add_leaves(*one, leaves))
             }
             Reduced::Weighted(members) => {
-                members.iter().for_each(|(one, _)| self.add_pools(*one, pools));
+                members.iter().for_each(|(one, _)| self.add_leaves(*one, leaves));
             }
-            Reduced::LastResort(inner) => self.add_pools(*inner, pools),
+            Reduced::LastResort(inner) => self.add_leaves(*inner, leaves),
         }
     }
 
     /// The first stage that gives something. `down` are pools that are known to be down where the list is come to; what a
     /// stage could have given is known to be down in the next.
-    fn list(&mut self, stages: impl IntoIterator<Item = Stage>, down: &BTreeSet<PoolId>) -> u32 {
+    fn list(&mut self, stages: impl IntoIterator<Item = Stage>, down: &BTreeSet<Leaf>) -> u32 {
         let mut down = down.clone();
         let mut members: Vec<u32> = Vec::new();
         for stage in stages {
@@ -124,7 +172,7 @@ impl<'a> Reducer<'a> {
             if self.is_always_up(member) {
                 break;
             }
-            self.add_pools(member, &mut down);
+            self.add_leaves(member, &mut down);
         }
         match members.as_slice() {
             [] => self.number(Reduced::Nothing),
@@ -133,7 +181,7 @@ impl<'a> Reducer<'a> {
         }
     }
 
-    fn stage(&mut self, stage: Stage, down: &BTreeSet<PoolId>) -> u32 {
+    fn stage(&mut self, stage: Stage, down: &BTreeSet<Leaf>) -> u32 {
         match stage {
             Stage::Branch(target) if self.is_evaluated(target) => self.up(target, down),
             Stage::Branch(target) => {
@@ -156,14 +204,16 @@ impl<'a> Reducer<'a> {
     }
 
     /// What of a target is up. The depth is bounded by what `config` allows.
-    fn up(&mut self, target: Target, down: &BTreeSet<PoolId>) -> u32 {
-        match target {
-            Target::Pool(pool) if down.contains(&pool) => self.number(Reduced::Nothing),
-            Target::Pool(pool) => self.number(Reduced::Pool(pool)),
-            Target::Policy(policy) => match self.targets_in_order(policy) {
-                Some(targets) => self.list(targets.iter().copied().map(Stage::Branch), down),
-                None => self.list([Stage::Weighted(policy), Stage::Unweighted(policy)], down),
-            },
+    fn up(&mut self, target: Target, down: &BTreeSet<Leaf>) -> u32 {
+        if let Some(leaf) = self.leaf_of(target) {
+            return self.leaf(leaf, down);
+        }
+        let Target::Policy(policy) = target else {
+            return self.number(Reduced::Nothing);
+        };
+        match self.targets_in_order(policy) {
+            Some(targets) => self.list(targets.iter().copied().map(Stage::Branch), down),
+            None => self.list([Stage::Weighted(policy), Stage::Unweighted(policy)], down),
         }
     }
 
@@ -174,7 +224,7 @@ impl<'a> Reducer<'a> {
             BoundRule::Geolocation { chain_of, chains } => {
                 Some(BoundRule::chain(chain_of, chains, self.location))
             }
-            BoundRule::Weighted(_) => None,
+            BoundRule::Weighted(_) | BoundRule::Multivalue { .. } => None,
         }
     }
 
@@ -186,12 +236,7 @@ impl<'a> Reducer<'a> {
     }
 
     /// The targets of a weighted policy whose share is not 0.
-    fn tier(
-        &mut self,
-        policy: PolicyId,
-        share: impl Fn(u32) -> u32,
-        down: &BTreeSet<PoolId>,
-    ) -> u32 {
+    fn tier(&mut self, policy: PolicyId, share: impl Fn(u32) -> u32, down: &BTreeSet<Leaf>) -> u32 {
         let shares = self.weights(policy).iter().map(|(weight, to)| (share(weight.0.into()), *to));
         let shares = shares.filter(|(share, _)| *share > 0);
         let shares = shares.map(|(share, to)| (share, self.stage(Stage::Branch(to), down)));
@@ -216,21 +261,31 @@ impl<'a> Reducer<'a> {
         }
     }
 
-    /// What a target gives if all counts as up. Pools without a check are no other than when they are up.
+    /// What a target with nothing up gives: most times what it would if all were up. Pools without a check are no other then
+    /// than when they are up. Who is in none of the places gets no last resort either.
     fn last_resort(&mut self, target: Target) -> u32 {
         let any = self.any(target);
-        let mut pools = BTreeSet::new();
-        self.add_pools(any, &mut pools);
-        if pools.into_iter().all(|pool| self.is_unchecked(pool)) {
+        let any = match self.routing.all_down(target) {
+            _ if self.is_nothing(any) => any,
+            AllDown::IgnoreHealth => any,
+            AllDown::NoData => return self.number(Reduced::NoData),
+            AllDown::ServFail => return self.number(Reduced::ServFail),
+            AllDown::Pool(pool) => self.number(Reduced::Endpoints(vec![pool])),
+        };
+        let mut leaves = BTreeSet::new();
+        self.add_leaves(any, &mut leaves);
+        if leaves.into_iter().all(|leaf| self.is_unchecked(&leaf)) {
             return any;
         }
         self.number(Reduced::LastResort(any))
     }
 
     fn any(&mut self, target: Target) -> u32 {
-        let policy = match target {
-            Target::Pool(pool) => return self.number(Reduced::Pool(pool)),
-            Target::Policy(policy) => policy,
+        if let Some(leaf) = self.leaf_of(target) {
+            return self.number(Reduced::Endpoints(leaf));
+        }
+        let Target::Policy(policy) = target else {
+            return self.number(Reduced::Nothing);
         };
         if let Some(targets) = self.targets_in_order(policy) {
             let nothing = self.number(Reduced::Nothing);

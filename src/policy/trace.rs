@@ -3,7 +3,7 @@
 //! Answering and explaining are the same code: a selection reports each [`Step`] to a [`Trace`], and the one that answers
 //! queries ignores them, which the compiler removes.
 
-use super::tree::{PolicyId, PoolId, Target};
+use super::tree::{PolicyId, Target};
 
 /// One thing that a selection did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,14 +12,16 @@ pub enum Step {
     Enter(PolicyId),
     /// A weighted policy drew this target, whose weight is so much of what was left in its tier.
     Draw { target: Target, weight: u32, total: u32 },
-    /// A pool was passed over: none of its endpoints is up.
-    PassOver(PoolId),
+    /// A pool, or the set of a multivalue policy, was passed over: none of its endpoints is up.
+    PassOver(Target),
     /// A policy had nothing that is up, or nothing at all for this client.
     Exhausted(PolicyId),
-    /// A pool was taken.
-    Take(PoolId),
-    /// Nothing was up anywhere: the tree is walked again as if all were (rule 4).
+    /// A pool was taken, or the set of a multivalue policy.
+    Take(Target),
+    /// Nothing was up below here: it is walked again as if all were (rules 4 and 52).
     AllDown,
+    /// Nothing was up below this policy, and it does what its `all_down` says (B2).
+    LastResort(PolicyId),
 }
 
 /// Listens to a selection.

@@ -42,6 +42,28 @@ pub struct Endpoint {
     pub label: Box<str>,
 }
 
+/// How many endpoints of the type asked for must be up, or the pool counts as down (B3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MinUp {
+    /// So many, and no more than the pool has of any type.
+    Count(u16),
+    /// So many of a hundred, 1 to 100.
+    Share(u8),
+}
+
+impl MinUp {
+    /// What holds for a pool that says nothing.
+    pub const ONE: Self = Self::Count(1);
+
+    /// Whether `up` endpoints out of `all` are enough.
+    pub fn is_met(self, up: usize, all: usize) -> bool {
+        match self {
+            Self::Count(count) => up >= usize::from(count),
+            Self::Share(share) => up.saturating_mul(100) >= all.saturating_mul(usize::from(share)),
+        }
+    }
+}
+
 /// A set of endpoints with one duty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
@@ -50,6 +72,7 @@ pub struct Pool {
     pub endpoints: Vec<Endpoint>,
     /// What decides their health; without one they always count as up (rule 3).
     pub check: Option<CheckId>,
+    pub min_up: MinUp,
 }
 
 /// Where a client may be, as a geolocation policy names it. Smaller places come first (rule 25).
@@ -66,10 +89,15 @@ pub enum Place {
 pub enum Rule {
     /// Each target gets its weight's share (rules 10 to 17).
     Weighted(Vec<(Weight, Target)>),
+    /// Equal turns among the targets that are up (B6).
+    RoundRobin(Vec<Target>),
     /// The first target that is up (rules 18 to 23, B1).
     Failover(Vec<Target>),
     /// The smallest place that holds the client and is up (rules 24 to 31). The targets of one place are tried in order.
     Geolocation(BTreeMap<Place, Vec<Target>>),
+    /// The endpoints of all these pools as one set (rules 41 and 42). No pool stands in it twice, no two pools share an
+    /// endpoint, none is an alias or has a `min_up` of its own, and all together have no more endpoints than one pool may have.
+    Multivalue(Vec<PoolId>),
 }
 
 impl Rule {
@@ -77,10 +105,26 @@ impl Rule {
     pub fn targets(&self) -> Vec<Target> {
         match self {
             Self::Weighted(targets) => targets.iter().map(|(_, target)| *target).collect(),
-            Self::Failover(targets) => targets.clone(),
+            Self::Failover(targets) | Self::RoundRobin(targets) => targets.clone(),
+            Self::Multivalue(pools) => pools.iter().copied().map(Target::Pool).collect(),
             Self::Geolocation(places) => places.values().flatten().copied().collect(),
         }
     }
+}
+
+/// What a policy comes to with nothing below it up, where that is its own decision: at the top of a tree, or with
+/// `evaluate_health` off (B2). One that is evaluated is passed over instead by the policy that names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AllDown {
+    /// Choose as if everything were up (rule 4).
+    #[default]
+    IgnoreHealth,
+    /// An empty answer, NOERROR.
+    NoData,
+    /// SERVFAIL, so that resolvers try another server, or give a stale answer (RFC 8767).
+    ServFail,
+    /// This pool, whatever its own health.
+    Pool(PoolId),
 }
 
 /// A named choice.
@@ -91,6 +135,18 @@ pub struct Policy {
     /// Whether a policy that chooses this one asks for its health (Route 53's evaluate-target-health). If not, it counts
     /// as up, and a choice of it is never backed out of (rule 52).
     pub evaluate_health: bool,
+    pub all_down: AllDown,
+}
+
+impl Policy {
+    /// Every target that a choice can come to: those of the rule, and the pool of last resort.
+    pub fn targets(&self) -> Vec<Target> {
+        let mut targets = self.rule.targets();
+        if let AllDown::Pool(pool) = self.all_down {
+            targets.push(Target::Pool(pool));
+        }
+        targets
+    }
 }
 
 /// All pools and policies of one zone.
@@ -122,9 +178,7 @@ impl Routing {
                     pools.insert(pool);
                 }
                 Target::Policy(id) if seen.insert(id) => {
-                    open.extend(
-                        self.policy(id).into_iter().flat_map(|policy| policy.rule.targets()),
-                    );
+                    open.extend(self.policy(id).into_iter().flat_map(Policy::targets));
                 }
                 Target::Policy(_) => {}
             }

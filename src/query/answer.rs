@@ -3,14 +3,15 @@
 use std::net::IpAddr;
 
 use super::chain::Chain;
-use super::engine::{Frame, Outcome};
+use super::engine::{Frame, Outcome, Reason};
 use super::story::{PlacedBy, Stage, Story};
 use crate::geo::LocationId;
 use crate::limits::{CNAME_CHAIN, HEADER_OCTETS};
-use crate::policy::{PoolId, Random, Selection};
+use crate::policy::{Choice, Chosen, Random, Selection, Target};
 use crate::snapshot::{BoundRoute, Handout};
 use crate::wire::{
-    Composer, Full, Owner, Rcode, RecordType, Records, Section, Ttl, brings_hosts, ends_in,
+    Composer, ExtendedError, Full, Owner, Rcode, RecordType, Records, Section, Ttl, brings_hosts,
+    ends_in,
 };
 use crate::zone::{Found, Node, ZoneId, ZoneState};
 
@@ -19,6 +20,10 @@ pub(super) const FLAG_AUTHORITATIVE: u16 = 0x0400;
 
 /// RDATA of the HINFO that answers ANY: CPU "RFC8482", no OS (RFC 8482 §4.2).
 const ANY_HINFO: &[u8] = b"\x07RFC8482\x00";
+
+/// Why a policy answers with SERVFAIL (B2).
+const ALL_DOWN: Reason =
+    (ExtendedError::OTHER, "no endpoint is up, and the zone says to fail then");
 
 /// An answer in the making.
 pub(super) struct Answering<'e, 'm, S> {
@@ -31,7 +36,9 @@ pub(super) struct Answering<'e, 'm, S> {
     pub(super) is_authoritative: bool,
     pub(super) is_truncated: bool,
     pub(super) scope: u8,
-    pub(super) pool: Option<(ZoneId, PoolId, bool)>,
+    /// Why there is no answer, if that came up on the way.
+    pub(super) error: Option<Reason>,
+    pub(super) pool: Option<(ZoneId, Target, bool)>,
 }
 
 /// Where to go after a node was answered from.
@@ -55,7 +62,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         let scope = if is_placed { self.scope } else { 0 };
         let flags = if self.is_authoritative { FLAG_AUTHORITATIVE } else { 0 };
         Outcome {
-            octets: self.frame.close(self.composer, flags, self.rcode, scope),
+            octets: self.frame.close(self.composer, flags, self.rcode, scope, self.error),
             rcode: self.rcode,
             qtype: Some(self.frame.request.qtype),
             zone: None,
@@ -235,7 +242,8 @@ impl<'e, S: Story> Answering<'e, '_, S> {
             trace: self.story,
         };
         let chosen = selection.choose(route.target);
-        let pool = chosen.and_then(|chosen| routing.bound.pool(chosen.pool));
+        let handed = chosen.and_then(Chosen::target);
+        let pool = handed.and_then(|target| routing.bound.handout(target));
         let mark = self.composer.mark();
         let (mut result, mut target, composer) = (Ok(0u32), None, &mut self.composer);
         if let Some(pool) = pool {
@@ -247,8 +255,14 @@ impl<'e, S: Story> Answering<'e, '_, S> {
             });
         }
         self.story.stage(Stage::Selected(chosen));
-        self.pool = chosen.map(|chosen| (route.zone, chosen.pool, chosen.is_last_resort));
+        let is_last_resort = chosen.is_some_and(|chosen| chosen.is_last_resort);
+        self.pool = handed.map(|target| (route.zone, target, is_last_resort));
         match result {
+            Ok(_) if chosen.is_some_and(|chosen| chosen.choice == Choice::ServFail) => {
+                self.rcode = Rcode::SERVFAIL;
+                self.error = Some(ALL_DOWN);
+                Ok(Next::Done)
+            }
             Err(Full) => {
                 self.composer.rewind(mark);
                 Err(Full)

@@ -9,7 +9,7 @@ use crate::health::View;
 use crate::limits::{
     HEADER_OCTETS, PLAIN_ANSWER_OCTETS, STREAM_MESSAGE_OCTETS, TCP_IDLE_SECONDS, UDP_ANSWER_OCTETS,
 };
-use crate::policy::{NoTrace, PoolId, Random};
+use crate::policy::{NoTrace, Random, Target};
 use crate::snapshot::{Live, Snapshot};
 use crate::wire::{
     Class, Composer, ExtendedError, OptRecord, Owner, Rcode, RecordType, Rejection, Request,
@@ -43,8 +43,8 @@ pub struct Outcome {
     pub qtype: Option<RecordType>,
     /// The zone that the first name of the answer belongs to.
     pub zone: Option<ZoneId>,
-    /// The pool that was chosen, and whether as a last resort.
-    pub pool: Option<(ZoneId, PoolId, bool)>,
+    /// The pool that was chosen, or the multivalue policy whose pools were, and whether as a last resort.
+    pub pool: Option<(ZoneId, Target, bool)>,
     pub is_truncated: bool,
     pub has_subnet: bool,
 }
@@ -148,13 +148,14 @@ impl<'a> Engine<'a> {
             is_truncated: false,
             scope: 0,
             pool: None,
+            error: None,
         };
         Outcome { zone: Some(zone), ..answering.run(found) }
     }
 }
 
 /// An extended error: its code, and a text for people.
-type Reason = (ExtendedError, &'static str);
+pub(super) type Reason = (ExtendedError, &'static str);
 
 const REFUSED_ZONE: Reason =
     (ExtendedError::INVALID_DATA, "the zone's file was refused at start: see the server's log");
@@ -243,7 +244,8 @@ impl<'e> Frame<'e, '_> {
         Composer::start(out, self.limit(), self.question, reserved.as_ref()).ok()
     }
 
-    /// Closes an answer from a zone, and gives its length.
+    /// Closes an answer from a zone, and gives its length. An error that came up on the way is told if there is room: none was
+    /// set aside from the beginning.
     #[inline]
     pub(super) fn close(
         &self,
@@ -251,9 +253,16 @@ impl<'e> Frame<'e, '_> {
         flags: u16,
         rcode: Rcode,
         scope: u8,
+        error: Option<Reason>,
     ) -> usize {
         let stale = if rcode == Rcode::NXDOMAIN { STALE_DENIAL } else { STALE };
-        let opt = self.opt(self.engine.is_stale.then_some(stale), scope);
+        let mut opt = self.opt(self.engine.is_stale.then_some(stale), scope);
+        if let (Some(opt), Some(_)) = (&mut opt, error) {
+            let told = OptRecord { error, ..*opt };
+            if composer.has_room(told.octets().saturating_sub(opt.octets())) {
+                *opt = told;
+            }
+        }
         composer.finish(self.request.id, self.request.answer_flags() | flags, rcode, opt.as_ref())
     }
 

@@ -10,7 +10,6 @@ use super::readback::{ReadAnswer, read_answer};
 use super::story::Recorder;
 use super::tell::Teller;
 use crate::limits::UDP_ANSWER_OCTETS;
-use crate::policy::Target;
 use crate::wire::{ClientSubnet, Name, Rcode, RecordType};
 
 /// A question that somebody might ask.
@@ -71,7 +70,7 @@ pub struct Explanation {
     pub place: Option<ExplainedPlace>,
     pub steps: Vec<ExplainedStep>,
     pub rcode: String,
-    /// The pool that the last selection came to.
+    /// The pool that the last selection came to, or the multivalue policy.
     pub pool: Option<String>,
     /// Nothing was up, and the policy was followed as if all were.
     pub last_resort: bool,
@@ -113,7 +112,7 @@ pub fn explain(engine: &Engine<'_>, inquiry: &Inquiry) -> Result<Explanation, Ex
         read_answer(out.get(..outcome.octets).unwrap_or_default()).map_err(ExplainError)?;
     let teller = Teller { snapshot: engine.snapshot, view: engine.view };
     let place = events.iter().find_map(|event| teller.place(event));
-    let pool = outcome.pool.map(|(zone, pool, _)| teller.target_name(zone, Target::Pool(pool)));
+    let pool = outcome.pool.map(|(zone, pool, _)| teller.target_name(zone, pool));
     Ok(Explanation {
         name: inquiry.name.to_string(),
         qtype: inquiry.qtype.to_string(),
@@ -126,6 +125,7 @@ pub fn explain(engine: &Engine<'_>, inquiry: &Inquiry) -> Result<Explanation, Ex
             .map(|zone| zone.apex.to_string()),
         place,
         steps: refusal(&outcome)
+            .filter(|_| events.is_empty())
             .into_iter()
             .chain(events.iter().flat_map(|event| teller.tell(event)))
             .collect(),

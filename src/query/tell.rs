@@ -6,7 +6,7 @@ use super::explain::{ExplainedPlace, ExplainedStep, PlaceSource};
 use super::story::{Event, PlacedBy};
 use crate::geo::Location;
 use crate::health::{Status, View};
-use crate::policy::{Place, PolicyId, PoolId, Rule, Step, Target, places_of};
+use crate::policy::{AllDown, Endpoint, MinUp, Place, PolicyId, Rule, Step, Target, places_of};
 use crate::snapshot::{Snapshot, ZoneRouting};
 use crate::wire::Name;
 use crate::zone::ZoneId;
@@ -135,12 +135,8 @@ impl<'a> Teller<'a> {
             Step::Draw { target, weight, total } => {
                 format!("drew {}, weight {weight} of {total}", self.target_name(zone, target))
             }
-            Step::PassOver(pool) => {
-                format!(
-                    "pool {} passed over: {}",
-                    self.target_name(zone, Target::Pool(pool)),
-                    self.states(zone, pool)
-                )
+            Step::PassOver(target) => {
+                format!("{} passed over: {}", self.handout(zone, target), self.states(zone, target))
             }
             Step::Exhausted(policy) => {
                 format!(
@@ -148,17 +144,29 @@ impl<'a> Teller<'a> {
                     self.target_name(zone, Target::Policy(policy))
                 )
             }
-            Step::Take(pool) => {
-                format!(
-                    "pool {} taken: {}",
-                    self.target_name(zone, Target::Pool(pool)),
-                    self.states(zone, pool)
-                )
+            Step::Take(target) => {
+                format!("{} taken: {}", self.handout(zone, target), self.states(zone, target))
             }
+            Step::LastResort(policy) => self.tell_last_resort(zone, policy),
             Step::AllDown => {
                 "nothing is up: the policy is followed as if everything were".to_owned()
             }
         }
+    }
+
+    /// What a policy says that shall be done with everything down.
+    fn tell_last_resort(&self, zone: ZoneId, policy: PolicyId) -> String {
+        let named = self.routing(zone).and_then(|routing| routing.named.policy(policy));
+        let answer = match named.map(|policy| policy.all_down) {
+            Some(AllDown::NoData) => "no data".to_owned(),
+            Some(AllDown::ServFail) => "SERVFAIL".to_owned(),
+            Some(AllDown::Pool(pool)) => {
+                format!("the pool {}", self.target_name(zone, Target::Pool(pool)))
+            }
+            Some(AllDown::IgnoreHealth) | None => "as if everything were up".to_owned(),
+        };
+        let name = self.target_name(zone, Target::Policy(policy));
+        format!("nothing is up: `all_down` of the policy {name} says {answer}")
     }
 
     /// What a geolocation policy lists for the places that hold the client, the smallest first.
@@ -179,15 +187,51 @@ impl<'a> Teller<'a> {
         places_of(&self.location(address)).map(tell).collect()
     }
 
-    /// The state of each endpoint of a pool.
-    fn states(&self, zone: ZoneId, pool: PoolId) -> String {
-        let Some(routing) = self.routing(zone) else {
-            return "?".into();
+    /// What is handed out: a pool, or the pools of a multivalue policy as one.
+    fn handout(&self, zone: ZoneId, target: Target) -> String {
+        let named = self.routing(zone).map(|routing| &routing.named);
+        let name = self.target_name(zone, target);
+        let (Some(named), Target::Policy(id)) = (named, target) else {
+            return format!("pool {name}{}", self.minimum(zone, target));
         };
-        let named =
-            routing.named.pool(pool).map(|pool| pool.endpoints.as_slice()).unwrap_or_default();
-        let bound =
-            routing.bound.pool(pool).map(|pool| pool.endpoints.as_slice()).unwrap_or_default();
+        let pools = named.policy(id).map(|policy| policy.rule.targets()).unwrap_or_default();
+        let names: Vec<&str> = pools.iter().map(|pool| named.target_name(*pool)).collect();
+        format!("all pools of {name} ({}) as one set", names.join(", "))
+    }
+
+    /// How many endpoints of a pool must be up, where it is more than one.
+    fn minimum(&self, zone: ZoneId, target: Target) -> String {
+        let bound = self.routing(zone).and_then(|routing| routing.bound.handout(target));
+        match bound.map(|pool| pool.min_up) {
+            Some(MinUp::Count(count)) if count > 1 => format!(" (min_up {count})"),
+            Some(MinUp::Share(share)) => format!(" (min_up {share}%)"),
+            _ => String::new(),
+        }
+    }
+
+    /// The endpoints of a pool, or of all pools of a multivalue policy, as the zone file has them.
+    fn endpoints(&self, zone: ZoneId, target: Target) -> Vec<&'a Endpoint> {
+        let Some(routing) = self.routing(zone) else {
+            return Vec::new();
+        };
+        let pools = match target {
+            Target::Pool(_) => vec![target],
+            Target::Policy(id) => {
+                routing.named.policy(id).map(|policy| policy.rule.targets()).unwrap_or_default()
+            }
+        };
+        let pools = pools.into_iter().filter_map(|target| match target {
+            Target::Pool(id) => routing.named.pool(id),
+            Target::Policy(_) => None,
+        });
+        pools.flat_map(|pool| &pool.endpoints).collect()
+    }
+
+    /// The state of each endpoint that a target hands out.
+    fn states(&self, zone: ZoneId, target: Target) -> String {
+        let named = self.endpoints(zone, target);
+        let bound = self.routing(zone).and_then(|routing| routing.bound.handout(target));
+        let bound = bound.map(|pool| pool.endpoints.as_slice()).unwrap_or_default();
         let state = |health: Option<_>| match health.map(|target| self.view.status(target)) {
             None => "not checked",
             Some(Status::Unknown) => "not known yet, counts as up",
@@ -214,6 +258,8 @@ impl<'a> Teller<'a> {
             Some(Rule::Weighted(_)) => "weighted",
             Some(Rule::Failover(_)) => "failover",
             Some(Rule::Geolocation(_)) => "geolocation",
+            Some(Rule::RoundRobin(_)) => "round-robin",
+            Some(Rule::Multivalue(_)) => "multivalue",
             None => "?",
         };
         format!("policy {name} ({kind})")

@@ -13,7 +13,7 @@ use super::shares::{Comparison, SHARE_DRAWS};
 use super::story::{Stage, Story};
 use crate::config::{AnswerRecord, Expectation, Share, Statement, TestCase};
 use crate::limits::{ANSWER_ENDPOINTS, UDP_ANSWER_OCTETS};
-use crate::policy::{PoolId, Step, Target, Trace};
+use crate::policy::{Chosen, PoolId, Step, Target, Trace};
 use crate::wire::{ClientSubnet, Rcode, RecordType};
 use crate::zone::{ZoneId, presentation};
 
@@ -299,8 +299,9 @@ impl<'a> Asker<'a> {
 
 /// Whether the pool has more endpoints than an answer hands out, so that each answer has others.
 fn deals_out(engine: &Engine<'_>, outcome: &Outcome) -> bool {
-    let pool =
-        outcome.pool.and_then(|(zone, pool, _)| engine.snapshot.routing(zone)?.bound.pool(pool));
+    let pool = outcome
+        .pool
+        .and_then(|(zone, target, _)| engine.snapshot.routing(zone)?.bound.handout(target));
     pool.is_some_and(|pool| pool.endpoints.len() > ANSWER_ENDPOINTS)
 }
 
@@ -324,7 +325,12 @@ impl Story for Witness {
         match stage {
             Stage::Route { zone, .. } => self.zone = Some(zone),
             Stage::Selected(chosen) if self.first.is_none() => {
-                self.first = Some(self.zone.zip(chosen.map(|chosen| chosen.pool)));
+                // A multivalue policy hands out several pools as one, so that none of them was chosen.
+                let pool = chosen.and_then(Chosen::target).and_then(|target| match target {
+                    Target::Pool(pool) => Some(pool),
+                    Target::Policy(_) => None,
+                });
+                self.first = Some(self.zone.zip(pool));
             }
             _ => {}
         }

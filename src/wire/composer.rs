@@ -66,7 +66,7 @@ const POINTER_LIMIT: usize = 0x4000;
 
 impl OptRecord<'_> {
     /// Octets that the record will take.
-    fn octets(&self) -> usize {
+    pub fn octets(&self) -> usize {
         let subnet = self.subnet.map_or(0, |(subnet, _)| subnet.octets().len().saturating_add(8));
         let error = self.error.map_or(0, |(_, text)| text.len().saturating_add(6));
         let server = self.server.map_or(0, |name| name.len().saturating_add(4));
@@ -260,6 +260,11 @@ impl<'a> Composer<'a> {
             self.rewind(mark);
         }
         result
+    }
+
+    /// Whether so many more octets fit, the room for the OPT record left alone.
+    pub fn has_room(&self, octets: usize) -> bool {
+        self.length.saturating_add(octets) <= self.limit
     }
 
     /// Writes the OPT record and the header, and gives the length of the message.

@@ -93,7 +93,8 @@ impl Zone {
         self.pool_with(name, addresses, "")
     }
 
-    fn pool_with(self, name: &str, addresses: &str, more: &str) -> Self {
+    /// A pool with more lines.
+    pub fn pool_with(self, name: &str, addresses: &str, more: &str) -> Self {
         let addresses: Vec<&str> = addresses.split_whitespace().collect();
         self.section(&format!("pool.{name}"), &format!("addresses = {addresses:?}\n{more}"))
     }
@@ -286,7 +287,7 @@ pub fn addresses(message: &Message) -> Vec<String> {
 }
 
 /// Chi-squared of a random table is above these in one of a thousand, by the degrees of freedom from 1 on.
-const CHI_SQUARED: [f64; 7] = [10.83, 13.82, 16.27, 18.47, 20.52, 22.46, 24.32];
+const CHI_SQUARED: [f64; 8] = [10.83, 13.82, 16.27, 18.47, 20.52, 22.46, 24.32, 26.12];
 
 #[track_caller]
 pub fn assert_fit(shares: &BTreeMap<String, u32>, weights: &[(&str, u32)]) {

@@ -10,6 +10,10 @@
 //! | `failover.rs` | 18–23, B1: order |
 //! | `geolocation.rs` | 24–31: places |
 //! | `alias.rs` | 48–58: policies that choose policies, wildcards |
+//! | `multivalue.rs` | 41, 42: endpoints of several pools as one set |
+//! | `last_resort.rs` | B2: what to do with everything down |
+//! | `minimum.rs` | B3: how many endpoints a pool needs |
+//! | `turns.rs` | B6: equal turns |
 //! | `subnet.rs` | 75–79: where the client is, and the client subnet option |
 //! | `scope.rs` | B9 against brute force |
 //! | `health.rs` | 2, 4, 29, 52, 54: any tree, any health, against a second evaluator |
@@ -24,9 +28,13 @@ mod general;
 mod geolocation;
 mod harness;
 mod health;
+mod last_resort;
+mod minimum;
+mod multivalue;
 mod network;
 mod questions;
 mod scope;
 mod subnet;
 mod tree;
+mod turns;
 mod weighted;

@@ -214,6 +214,61 @@ fn rule_b9_a_pool_named_again_where_it_is_down_tells_nobody_apart() {
     );
 }
 
+/// The scope of a US client where only the US and Canada are told apart, if at all: 15 or 16.
+fn scope_between(us: &str, ca: &str) -> u8 {
+    let lines = format!("country.US = {us}\ncountry.CA = {ca}\ndefault = \"d\"");
+    let zone = Zone::new()
+        .pool("a", "192.0.2.1")
+        .pool("b", "192.0.2.2")
+        .pool("six", "2001:db8::1")
+        .pool("d", "192.0.2.3")
+        .policy("ab", "multivalue", "targets = [\"a\", \"b\"]")
+        .policy("ba", "multivalue", "targets = [\"b\", \"a\"]")
+        .policy("only-b", "multivalue", "targets = [\"b\"]")
+        .policy("mixed", "multivalue", "targets = [\"a\", \"six\"]")
+        .policy("end", "failover", "targets = [\"a\"]\nevaluate_health = false")
+        .policy(
+            "empty",
+            "failover",
+            "targets = [\"a\"]\nevaluate_health = false\nall_down = \"nodata\"",
+        )
+        .policy(
+            "fail",
+            "failover",
+            "targets = [\"a\"]\nevaluate_health = false\nall_down = \"servfail\"",
+        )
+        .policy("to-b", "failover", "targets = [\"a\"]\nevaluate_health = false\nall_down = \"b\"")
+        .policy("g", "geolocation", &lines)
+        .route("www", "g");
+    zone.world().ask(&question("www").client(&home("US"))).scope()
+}
+
+#[test]
+fn rule_b9_sets_of_the_same_pools_tell_nobody_apart() {
+    for (us, ca, scope) in [
+        ("\"ab\"", "\"ba\"", 15),
+        ("\"ab\"", "\"a\"", 16),
+        ("\"only-b\"", "\"b\"", 15),
+        ("[\"ab\", \"d\"]", "[\"ab\", \"a\", \"d\"]", 15),
+        ("[\"a\", \"ab\"]", "[\"a\", \"b\"]", 15),
+        ("[\"a\", \"ab\"]", "[\"ab\", \"a\"]", 16),
+        // For A the set is down with `a`, and yet the other pool, which has no A, is up.
+        ("[\"mixed\", \"d\"]", "[\"mixed\", \"six\", \"d\"]", 16),
+        ("[\"a\", \"mixed\"]", "[\"a\", \"six\"]", 16),
+    ] {
+        assert_eq!(scope_between(us, ca), scope, "{us} and {ca}");
+    }
+}
+
+#[test]
+fn rule_b9_what_is_done_with_everything_down_tells_clients_apart() {
+    let firm = ["end", "empty", "fail", "to-b"];
+    for (us, ca) in firm.iter().flat_map(|us| firm.iter().map(move |ca| (us, ca))) {
+        let scope = if us == ca { 15 } else { 16 };
+        assert_eq!(scope_between(&format!("{us:?}"), &format!("{ca:?}")), scope, "{us} and {ca}");
+    }
+}
+
 #[test]
 fn rule_b9_shares_of_the_same_target_are_one() {
     assert_us_and_canada_are_one(

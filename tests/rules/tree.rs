@@ -1,6 +1,6 @@
 //! Random trees of policies, and a second evaluator of the rules to compare the engine with.
 //!
-//! The evaluator is written from the rules alone and shares no code with `policy`: it gives the exact chance of each pool,
+//! The evaluator is written from the rules alone and shares no code with `policy`: it gives the exact chance of each answer,
 //! where the engine draws one. Floats are enough, as a tree of depth 4 multiplies at most four shares.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,12 +45,25 @@ pub enum Rule {
     Failover(Vec<Target>),
     /// By place; the default has its own key, `default`.
     Geolocation(BTreeMap<&'static str, Vec<Target>>),
+    RoundRobin(Vec<Target>),
+    /// Of pools.
+    Multivalue(Vec<usize>),
+}
+
+/// What a policy comes to with everything down, where that is its own decision (B2).
+#[derive(Clone, Copy, Debug)]
+pub enum AllDown {
+    IgnoreHealth,
+    NoData,
+    ServFail,
+    Pool(usize),
 }
 
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub rule: Rule,
     pub evaluate_health: bool,
+    pub all_down: AllDown,
 }
 
 /// A pool with this many endpoints, `192.0.2.1`, … for pool 0 and `192.0.3.1`, … for pool 1.
@@ -58,6 +71,8 @@ pub struct Policy {
 pub struct Pool {
     pub endpoints: usize,
     pub is_checked: bool,
+    /// How many must be up (B3).
+    pub min_up: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -67,8 +82,12 @@ pub struct Tree {
     pub policies: Vec<Policy>,
 }
 
-/// The chance of each pool.
-pub type Chances = BTreeMap<usize, f64>;
+/// Answers without addresses.
+pub const NODATA: &str = "no data";
+pub const SERVFAIL: &str = "SERVFAIL";
+
+/// The chance of each answer: its addresses, sorted, with spaces in between.
+pub type Chances = BTreeMap<String, f64>;
 
 /// Which endpoints are up, by pool.
 pub type Health = Vec<Vec<bool>>;
@@ -82,26 +101,28 @@ struct Sketch {
     places: Vec<(usize, Vec<u8>)>,
     has_default: bool,
     evaluate_health: bool,
+    all_down: u8,
 }
 
 fn sketch() -> impl Strategy<Value = Sketch> {
     let weight = prop_oneof![2 => Just(0u8), 3 => 1..=4u8, 1 => any::<u8>()];
     let places = vec((0..PLACES.len(), vec(any::<u8>(), 1..=2)), 1..=4);
-    (0..3u8, vec(weight, 3), vec(any::<u8>(), 1..=3), places, any::<bool>(), 0..5u8).prop_map(
-        |(kind, weights, targets, places, has_default, steadfast)| Sketch {
+    (0..5u8, vec(weight, 3), vec(any::<u8>(), 1..=3), places, any::<bool>(), 0..5u8, 0..20u8)
+        .prop_map(|(kind, weights, targets, places, has_default, steadfast, all_down)| Sketch {
             kind,
             weights,
             targets,
             places,
             has_default,
             evaluate_health: steadfast != 0,
-        },
-    )
+            all_down,
+        })
 }
 
 impl Sketch {
     /// A policy that names pools and policies from `first` on.
-    fn build(&self, pools: usize, first: usize, policies: usize, always_default: bool) -> Policy {
+    fn build(&self, drawn: &[Pool], first: usize, policies: usize, always_default: bool) -> Policy {
+        let pools = drawn.len();
         let below = policies - first;
         let resolve = |numbers: &[u8]| {
             let mut targets = Vec::new();
@@ -124,6 +145,17 @@ impl Sketch {
                 Rule::Weighted(self.weights.iter().copied().zip(targets).collect())
             }
             1 => Rule::Failover(resolve(&self.targets)),
+            2 => Rule::RoundRobin(resolve(&self.targets)),
+            3 => {
+                let members = self.targets.iter().map(|number| usize::from(*number) % pools);
+                // A set has no pools with a minimum.
+                let members: BTreeSet<usize> =
+                    members.filter(|pool| drawn[*pool].min_up == 1).collect();
+                match members.is_empty() {
+                    true => Rule::Failover(resolve(&self.targets)),
+                    false => Rule::Multivalue(members.into_iter().collect()),
+                }
+            }
             _ => {
                 let places = self.places.iter();
                 let mut places: BTreeMap<_, _> =
@@ -134,15 +166,24 @@ impl Sketch {
                 Rule::Geolocation(places)
             }
         };
-        Policy { rule, evaluate_health: self.evaluate_health }
+        let all_down = match self.all_down {
+            0 | 1 if !always_default => AllDown::NoData,
+            2 | 3 if !always_default => AllDown::ServFail,
+            number @ 4..=7 => AllDown::Pool(usize::from(number) % pools),
+            _ => AllDown::IgnoreHealth,
+        };
+        Policy { rule, evaluate_health: self.evaluate_health, all_down }
     }
 }
 
 /// Trees of up to four levels with one or two policies each; branches are shared where two policies name the same one.
 /// With `always_default` no client is without an answer.
 pub fn tree(always_default: bool) -> impl Strategy<Value = Tree> {
-    let pool = (1..=2usize, 0..6u8)
-        .prop_map(|(endpoints, check)| Pool { endpoints, is_checked: check != 0 });
+    let pool = (1..=2usize, 0..6u8, 0..4u8).prop_map(|(endpoints, check, minimum)| Pool {
+        endpoints,
+        is_checked: check != 0,
+        min_up: if minimum == 0 { endpoints } else { 1 },
+    });
     let levels = vec(vec(sketch(), 1..=2), 1..=4);
     (vec(pool, 2..=4), levels).prop_map(move |(pools, mut levels)| {
         levels[0].truncate(1);
@@ -152,7 +193,7 @@ pub fn tree(always_default: bool) -> impl Strategy<Value = Tree> {
         for level in &levels {
             first += level.len();
             let built = level.iter();
-            policies.extend(built.map(|s| s.build(pools.len(), first, count, always_default)));
+            policies.extend(built.map(|s| s.build(&pools, first, count, always_default)));
         }
         Tree { pools, policies }
     })
@@ -176,6 +217,12 @@ impl Tree {
                 ("weighted", format!("weights = {{ {} }}", entries.collect::<Vec<_>>().join(", ")))
             }
             Rule::Failover(targets) => ("failover", format!("targets = {:?}", names(targets))),
+            Rule::RoundRobin(targets) => ("round-robin", format!("targets = {:?}", names(targets))),
+            Rule::Multivalue(pools) => {
+                // The order of a set is of no matter.
+                let pools: Vec<Target> = pools.iter().rev().copied().map(Target::Pool).collect();
+                ("multivalue", format!("targets = {:?}", names(&pools)))
+            }
             Rule::Geolocation(places) => {
                 let lines = places
                     .iter()
@@ -184,6 +231,14 @@ impl Tree {
             }
         };
         lines += &format!("\nevaluate_health = {}", policy.evaluate_health);
+        match policy.all_down {
+            AllDown::IgnoreHealth => {}
+            AllDown::NoData => lines += "\nall_down = \"nodata\"",
+            AllDown::ServFail => lines += "\nall_down = \"servfail\"",
+            AllDown::Pool(pool) => {
+                lines += &format!("\nall_down = {:?}", Self::name(Target::Pool(pool)));
+            }
+        }
         (kind, lines)
     }
 
@@ -193,10 +248,8 @@ impl Tree {
         for (number, pool) in self.pools.iter().enumerate() {
             let addresses = self.addresses(number, |_| true).join(" ");
             let name = Self::name(Target::Pool(number));
-            zone = match pool.is_checked {
-                true => zone.pool(&name, &addresses),
-                false => zone.unchecked(&name, &addresses),
-            };
+            let check = if pool.is_checked { "check = \"web\"" } else { "" };
+            zone = zone.pool_with(&name, &addresses, &format!("min_up = {}\n{check}", pool.min_up));
         }
         for (number, policy) in self.policies.iter().enumerate() {
             let (kind, lines) = Self::lines(policy);
@@ -210,25 +263,28 @@ impl Tree {
         endpoints.map(|endpoint| format!("192.0.{}.{}", pool + 2, endpoint + 1)).collect()
     }
 
-    /// The pool that an address is of.
-    pub fn pool_of(address: &str) -> usize {
-        let third = address.split('.').nth(2).unwrap();
-        third.parse::<usize>().unwrap() - 2
+    /// The answer set of pools as one: what is up, or all if nothing is (rules 2, 4 and 41 for values).
+    fn answer_set(&self, pools: &[usize], health: &Health) -> Vec<String> {
+        let of_all = |is_wanted: &dyn Fn(usize, usize) -> bool| -> Vec<String> {
+            let each = pools.iter().map(|pool| self.addresses(*pool, |e| is_wanted(*pool, e)));
+            each.flatten().collect()
+        };
+        let up = of_all(&|pool, endpoint| !self.pools[pool].is_checked || health[pool][endpoint]);
+        let mut set = if up.is_empty() { of_all(&|_, _| true) } else { up };
+        set.sort();
+        set
     }
 
-    /// The answer set of a pool: what is up, or all if nothing is (rules 2 and 4 for values).
-    pub fn answer_set(&self, pool: usize, health: &Health) -> Vec<String> {
-        let is_up = |endpoint: usize| !self.pools[pool].is_checked || health[pool][endpoint];
-        let up = self.addresses(pool, is_up);
-        if up.is_empty() { self.addresses(pool, |_| true) } else { up }
-    }
-
-    /// Every state of health in which the endpoints of a pool are alike.
+    /// Every state of health in which of each pool none, one or all endpoints are up.
     pub fn states(&self) -> impl Iterator<Item = Health> {
         let sizes: Vec<usize> = self.pools.iter().map(|pool| pool.endpoints).collect();
-        (0..1u32 << sizes.len()).map(move |bits| {
-            let pools = sizes.iter().enumerate();
-            pools.map(|(pool, size)| vec![bits >> pool & 1 == 1; *size]).collect()
+        (0..3usize.pow(sizes.len().try_into().unwrap())).map(move |mut state| {
+            let pools = sizes.iter().map(|size| {
+                let up = [0, 1, *size][state % 3];
+                state /= 3;
+                (0..*size).map(|endpoint| endpoint < up).collect()
+            });
+            pools.collect()
         })
     }
 
@@ -248,11 +304,12 @@ impl Tree {
         }
     }
 
-    /// The chance of each pool for a client in a country, or nowhere (rules 2 and 4). Empty if no place takes the client.
+    /// The chance of each answer for a client in a country, or nowhere (rules 2 and 4). No data if no place takes the client.
     pub fn chances(&self, country: Option<&str>, health: &Health) -> Chances {
         let evaluator = Evaluator { tree: self, country, health };
         let root = Target::Policy(0);
-        evaluator.up(root).or_else(|| evaluator.any(root)).unwrap_or_default()
+        let chances = evaluator.up(root).or_else(|| evaluator.resort(root));
+        chances.unwrap_or_else(|| Chances::from([(NODATA.to_owned(), 1.0)]))
     }
 }
 
@@ -267,21 +324,47 @@ impl Evaluator<'_> {
     /// What a target gives of what is up; nothing if nothing is.
     fn up(&self, target: Target) -> Option<Chances> {
         match target {
-            Target::Pool(number) => {
-                let is_up =
-                    !self.tree.pools[number].is_checked || self.health[number].contains(&true);
-                is_up.then(|| Chances::from([(number, 1.0)]))
-            }
-            Target::Policy(number) => self.choose(number, |target| self.branch(target)),
+            Target::Pool(number) => self.is_up(number).then(|| self.all_of(&[number])),
+            Target::Policy(number) => match &self.tree.policies[number].rule {
+                Rule::Multivalue(pools) => {
+                    pools.iter().any(|pool| self.is_up(*pool)).then(|| self.all_of(pools))
+                }
+                _ => self.choose(number, |target| self.branch(target)),
+            },
         }
     }
 
     /// What a target gives if all counts as up.
     fn any(&self, target: Target) -> Option<Chances> {
         match target {
-            Target::Pool(number) => Some(Chances::from([(number, 1.0)])),
+            Target::Pool(number) => Some(self.all_of(&[number])),
             Target::Policy(number) => self.choose(number, |target| self.any(target)),
         }
+    }
+
+    /// What becomes of a target with nothing up (rule 4, B2). Who is in no place gets nothing here either.
+    fn resort(&self, target: Target) -> Option<Chances> {
+        let any = self.any(target)?;
+        let Target::Policy(number) = target else {
+            return Some(any);
+        };
+        Some(match self.tree.policies[number].all_down {
+            AllDown::IgnoreHealth => any,
+            AllDown::NoData => Chances::from([(NODATA.to_owned(), 1.0)]),
+            AllDown::ServFail => Chances::from([(SERVFAIL.to_owned(), 1.0)]),
+            AllDown::Pool(pool) => self.all_of(&[pool]),
+        })
+    }
+
+    fn is_up(&self, number: usize) -> bool {
+        let pool = self.tree.pools[number];
+        let up = self.health[number].iter().filter(|is_up| **is_up).count();
+        !pool.is_checked || up >= pool.min_up
+    }
+
+    /// The answer set of these pools as one.
+    fn all_of(&self, pools: &[usize]) -> Chances {
+        Chances::from([(self.tree.answer_set(pools, self.health).join(" "), 1.0)])
     }
 
     /// What a target of a policy gives: one whose health is not evaluated is never backed out of (rule 52).
@@ -289,12 +372,16 @@ impl Evaluator<'_> {
         let is_steadfast =
             matches!(target, Target::Policy(number) if !self.tree.policies[number].evaluate_health);
         let up = self.up(target);
-        if is_steadfast { up.or_else(|| self.any(target)) } else { up }
+        if is_steadfast { up.or_else(|| self.resort(target)) } else { up }
     }
 
     fn choose(&self, policy: usize, give: impl Fn(Target) -> Option<Chances>) -> Option<Chances> {
         match &self.tree.policies[policy].rule {
             Rule::Failover(targets) => targets.iter().find_map(|target| give(*target)),
+            Rule::RoundRobin(targets) => {
+                mix(targets.iter().filter_map(|target| Some((1, give(*target)?))).collect())
+            }
+            Rule::Multivalue(pools) => Some(self.all_of(pools)),
             Rule::Geolocation(places) => {
                 let chain = self.chain().into_iter().filter_map(|place| places.get(&*place));
                 chain.flatten().find_map(|target| give(*target))
@@ -324,8 +411,8 @@ fn mix(live: Vec<(u8, Chances)>) -> Option<Chances> {
     let total: f64 = live.iter().map(|(weight, _)| share(*weight)).sum();
     let mut mixed = Chances::new();
     for (weight, chances) in &live {
-        for (pool, chance) in chances.iter().filter(|_| share(*weight) > 0.0) {
-            *mixed.entry(*pool).or_insert(0.0) += chance * share(*weight) / total;
+        for (answer, chance) in chances.iter().filter(|_| share(*weight) > 0.0) {
+            *mixed.entry(answer.clone()).or_insert(0.0) += chance * share(*weight) / total;
         }
     }
     (!live.is_empty()).then_some(mixed)
@@ -333,7 +420,7 @@ fn mix(live: Vec<(u8, Chances)>) -> Option<Chances> {
 
 /// Whether two tables of chances are the same, but for rounding.
 pub fn are_equal(one: &Chances, other: &Chances) -> bool {
-    let pools: BTreeSet<usize> = one.keys().chain(other.keys()).copied().collect();
-    let chance = |chances: &Chances, pool| chances.get(&pool).copied().unwrap_or(0.0);
-    pools.into_iter().all(|pool| (chance(one, pool) - chance(other, pool)).abs() < 1e-9)
+    let chance = |chances: &Chances, answer| chances.get(answer).copied().unwrap_or(0.0);
+    let mut answers = one.keys().chain(other.keys());
+    answers.all(|answer| (chance(one, answer) - chance(other, answer)).abs() < 1e-9)
 }
