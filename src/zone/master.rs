@@ -15,7 +15,7 @@
 //! | `reader` | owners, directives, included files |
 //! | `record` | TTL, class, type and data of one record |
 //! | `generate` | the templates of `$GENERATE` |
-//! | `write` | records back to text |
+//! | `write` | records back to text, for the tests |
 //!
 //! Pure: texts of included files are handed in. Nothing recurses but includes. The work is linear in the text, and all that a
 //! text can make of itself is bounded in [`limits`](crate::limits).
@@ -26,6 +26,7 @@ mod reader;
 mod record;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
 mod write;
 
 use std::ops::Range;
@@ -34,7 +35,6 @@ use super::presentation::Token;
 use crate::wire::{Name, RecordType, Ttl};
 use lexer::{Entry, Lexer};
 use reader::Reader;
-pub use write::print_master;
 
 /// Octets of a text, with the base of its file added.
 pub type Span = Range<usize>;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
+use super::write::print_master;
 use super::*;
 use crate::limits::{GENERATED_RECORDS, INCLUDED_FILES, UNCLOSED_ENTRIES};
 use crate::zone::presentation::tests::samples::rdata_of;

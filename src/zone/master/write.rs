@@ -7,7 +7,7 @@ use crate::zone::presentation::print_rdata;
 
 /// Writes records, each with its owner, TTL, type and RDATA, as a master file that reads back to the same records in the
 /// same order. Owners are written relative to `origin`, and `$ORIGIN` first.
-pub fn print_master<'r>(
+pub(super) fn print_master<'r>(
     origin: &Name,
     records: impl IntoIterator<Item = (&'r Name, Ttl, RecordType, &'r [u8])>,
 ) -> String {
