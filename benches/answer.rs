@@ -8,7 +8,7 @@ use meridian::config::{Source, compile_zone};
 use meridian::geo::Database;
 use meridian::health::View;
 use meridian::query::{Client, Engine, Scratch, Transport};
-use meridian::snapshot::{Generation, Identity, Ingredients, Snapshot};
+use meridian::snapshot::{Generation, GeoSources, Identity, Ingredients, Snapshot};
 use meridian::wire::{ClientSubnet, Name, RecordType};
 
 const ZONE: &str = include_str!("../zones/fingerprint.toml");
@@ -19,7 +19,9 @@ fn snapshot() -> Snapshot {
     Snapshot::compile(Ingredients {
         zones: vec![zone],
         refused: &[],
-        database: Arc::new(Database::built_in().expect("the built-in database is sound")),
+        geo: &GeoSources::of(Arc::new(
+            Database::built_in().expect("the built-in database is sound"),
+        )),
         seed: 1,
         generation: Generation(1),
         identity: Identity::default(),

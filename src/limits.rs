@@ -142,6 +142,30 @@ pub const ENTRY_NAME_OCTETS: usize = 128;
 /// Checks, pools or policies of one zone, each: they are numbered with 16 bits.
 pub const ZONE_ENTRIES: usize = 65_535;
 
+/// Networks of one CIDR collection (Route 53: 1000 blocks, raised on request).
+pub const COLLECTION_NETWORKS: usize = 100_000;
+
+/// Longest name of a location of a collection, in octets (Route 53 rule 43: 1 to 16).
+pub const LOCATION_NAME_OCTETS: usize = 16;
+
+/// Latency tables of one zone file.
+pub const ZONE_TABLES: usize = 64;
+
+/// Octets of one latency table: two million lines, more than the networks of a table of measurements.
+pub const TABLE_OCTETS: usize = 64 << 20;
+
+/// Names that an alias may lead through until it comes to records. Each alias is resolved at load, so that this bounds the time.
+pub const ALIAS_CHAIN: usize = 16;
+
+/// Octets of record data that the aliases of one zone may copy together: a large set behind a million aliases would fill the memory.
+pub const ALIASED_OCTETS: usize = 256 << 20;
+
+/// Shortest and longest ramp of a weight, in seconds: below a second nobody could see it, and resolvers keep what they got for an hour.
+pub const RAMP_SECONDS: (u64, u64) = (1, 3_600);
+
+/// Most hysteresis of measured latency, in hundredths: beyond it a target ten times as slow would be kept.
+pub const HYSTERESIS_PERCENT: u8 = 90;
+
 /// Tests of one zone file. A question takes some microseconds, and about 12 ms if it measures shares.
 pub const ZONE_TESTS: usize = 10_000;
 
@@ -152,7 +176,7 @@ pub const TEST_QUESTIONS: usize = 256;
 pub const SUGGESTION_OCTETS: usize = 64;
 
 /// Known words compared with an unknown one.
-pub const SUGGESTION_WORDS: usize = 2_000;
+pub const SUGGESTION_WORDS: usize = 6_000;
 
 /// Shortest and longest time between two probes of one check, in seconds.
 pub const CHECK_EVERY_SECONDS: (u64, u64) = (1, 3_600);
@@ -169,6 +193,10 @@ pub const ADMIN_CONNECTIONS: usize = 64;
 /// Seconds an admin client may take to send a request's header, or to send the next request on a connection.
 pub const ADMIN_HEADER_SECONDS: u64 = 10;
 
+/// Seconds between two looks at whether a geo database was replaced. One look costs a system call for each file, and a file must
+/// look the same twice before it is read.
+pub const WATCH_SECONDS: u64 = 2;
+
 /// File descriptors kept for everything but TCP clients and probes: sockets, files, admin connections.
 pub const SPARE_DESCRIPTORS: usize = 256;
 
@@ -182,7 +210,7 @@ pub const INCLUDE_DEPTH: usize = 16;
 pub const INCLUDED_FILES: usize = 1_000;
 
 /// Octets of all text that makes up one zone: the master file, what it includes, each time counted, and what `$GENERATE`
-/// makes. A million records need about 60 MB.
+/// makes; or all latency tables of a zone in TOML. A million records need about 60 MB.
 pub const MASTER_OCTETS: usize = 512 << 20;
 
 /// Tokens of one entry of a master file. The longest RDATA holds 64,000 strings; more are a `)` that is missing, and
@@ -197,3 +225,25 @@ pub const GENERATED_RECORDS: usize = 1 << 20;
 
 /// Digits to which `$GENERATE` fills up a number: more than a name can hold help nobody.
 pub const GENERATED_WIDTH: usize = 255;
+
+/// Prefixes that a settings file may say a place of: more belong into a database.
+pub const GEO_OVERRIDES: usize = 1 << 16;
+
+/// Prefixes that an atlas cuts both families into: twice as many as a database may have, for what is laid over it. A prefix of
+/// a policy in an empty half of the space costs as many leaves as it is long.
+pub const ATLAS_LEAVES: usize = 1 << 25;
+
+/// Size of one latency table, in octets. A row is a line of some 30 octets for each region.
+pub const LATENCY_TABLE_OCTETS: usize = 128 << 20;
+
+/// Prefixes of one latency table: all /20s of IPv4, or every announced prefix.
+pub const LATENCY_ROWS: usize = 1 << 20;
+
+/// Regions of one latency table; all cloud providers together have some hundreds.
+pub const LATENCY_REGIONS: usize = 1 << 10;
+
+/// Latencies of one table after rows took what they lack from shorter prefixes; each costs 8 octets, 128 MiB in all.
+pub const LATENCY_VALUES: usize = 1 << 24;
+
+/// Largest latency that a table may say, in milliseconds: a minute is longer than any path.
+pub const LATENCY_MILLISECONDS: u32 = 60_000;

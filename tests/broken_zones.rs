@@ -1,4 +1,4 @@
-//! Broken zone files, each with the message that its author sees. A message is part of the product: whoever changes one
+//! Broken zone files, and some that are served with warnings, each with the messages that its author sees. A message is part of the product: whoever changes one
 //! reads the snapshot as that author would.
 //!
 //! `INSTA_UPDATE=always cargo test --test broken_zones` writes the snapshots anew.
@@ -6,21 +6,38 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use meridian::config::{Rejected, Source, compile_zone, compile_zones, render};
+use meridian::config::{
+    Included, Rejected, Source, compile_zone, compile_zones, render, table_names,
+};
 use meridian::wire::Name;
 
-fn broken_files() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
-    let entries = fs::read_dir(directory).expect("tests/broken is there");
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+fn zone_files(directory: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    let entries = fs::read_dir(directory).expect("the directory is there");
+    let paths = entries.map(|entry| entry.expect("readable").path());
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
     paths.sort();
     paths
 }
 
+fn broken_files() -> Vec<PathBuf> {
+    zone_files("tests/broken")
+}
+
+/// A zone file with the latency tables beside it.
 fn source_of(path: &Path) -> Source {
     let name = path.file_name().expect("a file").to_string_lossy();
     let text = fs::read_to_string(path).expect("UTF-8");
-    Source::new(format!("zones/{name}"), text, 1_700_000_000)
+    let tables = table_names(&text).into_iter().map(|name| Included {
+        by: 0,
+        path: format!("zones/{name}"),
+        text: fs::read_to_string(path.with_file_name(&name))
+            .map_err(|_| format!("zones/{name} does not exist")),
+        name,
+    });
+    let included = tables.collect();
+    Source { included, ..Source::new(format!("zones/{name}"), text, 1_700_000_000) }
 }
 
 fn reject(source: &Source) -> Rejected {
@@ -34,10 +51,24 @@ fn every_broken_file_has_its_message() {
     for path in files {
         let source = source_of(&path);
         let rejected = reject(&source);
-        let text = render(&rejected.diagnostics, |_| Some(&source.text), false);
+        let text = render(&rejected.diagnostics, |path| source.text_of(path), false);
         let stem = path.file_stem().expect("a file").to_string_lossy().into_owned();
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(stem, text);
+        });
+    }
+}
+
+#[test]
+fn every_warned_file_has_its_messages() {
+    for path in zone_files("tests/warned") {
+        let source = source_of(&path);
+        let (_, warnings) = compile_zone(&source).expect(&source.path);
+        assert!(!warnings.is_empty(), "{}", source.path);
+        let text = render(&warnings, |path| source.text_of(path), false);
+        let stem = path.file_stem().expect("a file").to_string_lossy().into_owned();
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(format!("warned_{stem}"), text);
         });
     }
 }
@@ -58,7 +89,8 @@ fn every_error_has_a_place_that_is_in_the_file() {
         let source = source_of(&path);
         for diagnostic in reject(&source).diagnostics {
             let span = diagnostic.span.clone().expect("a place");
-            assert!(source.text.get(span).is_some(), "{diagnostic}");
+            let text = source.text_of(&diagnostic.path).expect("one of the files");
+            assert!(text.get(span).is_some(), "{diagnostic}");
             assert!(diagnostic.line() > Some(0) && diagnostic.column() > Some(0), "{diagnostic}");
         }
     }

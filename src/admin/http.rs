@@ -13,7 +13,6 @@ use super::condition::Condition;
 use super::explain::Asked;
 use super::metrics::render_metrics;
 use crate::probe::Prober;
-use crate::query::{Engine, explain};
 use crate::serve::Counters;
 use crate::snapshot::Published;
 use crate::sys::random_seed;
@@ -67,19 +66,17 @@ async fn serve_ready(State(admin): State<Arc<Admin>>) -> Response {
 
 async fn serve_explanation(
     State(admin): State<Arc<Admin>>,
-    Query(asked): Query<Asked>,
+    Query(pairs): Query<Vec<(String, String)>>,
 ) -> Response {
-    let bad = |error: &dyn std::fmt::Display| {
-        (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response()
-    };
-    let inquiry = match random_seed().map_err(|e| e.to_string()).map(|seed| asked.inquiry(seed)) {
-        Ok(Ok(inquiry)) => inquiry,
-        Ok(Err(error)) => return bad(&error),
-        Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, error).into_response(),
+    let seed = match random_seed() {
+        Ok(seed) => seed,
+        Err(error) => {
+            return (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response();
+        }
     };
     let live = admin.published.load();
-    match explain(&Engine::from(&*live), &inquiry) {
+    match Asked::read(pairs).and_then(|asked| asked.explain(&live, seed)) {
         Ok(explanation) => Json(explanation).into_response(),
-        Err(error) => bad(&error),
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     }
 }

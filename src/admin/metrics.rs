@@ -126,7 +126,9 @@ impl Scrape<'_> {
         )?;
         memory.with_label_values(&["names"]).set(whole(catalog.memory_octets()));
         memory.with_label_values(&["prefix-maps"]).set(whole(live.snapshot.map_sizes().1));
-        memory.with_label_values(&["geodb"]).set(whole(live.snapshot.database.memory_octets()));
+        memory
+            .with_label_values(&["geodb"])
+            .set(whole(live.snapshot.atlas.database().memory_octets()));
         Ok(())
     }
 
@@ -164,7 +166,7 @@ impl Scrape<'_> {
             "Counts up with each snapshot that is served.",
             live.snapshot.generation.0,
         )?;
-        let built = live.snapshot.database.build_epoch();
+        let built = live.snapshot.atlas.database().build_epoch();
         seconds(
             "meridian_geodb_build_timestamp_seconds",
             "When the geo database in use was built.",
@@ -245,7 +247,7 @@ fn endpoints_of(live: &Live, zone: ZoneId) -> Vec<Endpoint> {
     for (pool, bound) in routing.named.pools.iter().zip(routing.bound.pools()) {
         let check = pool.check.and_then(|check| routing.checks.get(usize::from(check.0)));
         for (named, bound) in pool.endpoints.iter().zip(&bound.endpoints) {
-            if let (Some(check), Some(target)) = (check, bound.health) {
+            if let (Some(check), Some(target)) = (check, bound.health.target()) {
                 let labels = [
                     apex.clone(),
                     pool.name.to_string(),

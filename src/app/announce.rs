@@ -44,6 +44,6 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 fn routed_name(snapshot: &Snapshot) -> Option<String> {
     let name = snapshot
         .routed_names()
-        .max_by_key(|(_, route)| (route.depends_on_place(), route.handout == Handout::Addresses));
+        .max_by_key(|(_, route)| (route.depends_on_place(), route.handout == Handout::Records));
     name.map(|(name, _)| name.to_string().trim_end_matches('.').to_owned())
 }

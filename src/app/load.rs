@@ -4,10 +4,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{self, CompiledZone, Diagnostic, Rejected, Source};
-use crate::geo::{Database, DatabaseError};
+use crate::config::{self, CompiledZone, DatabaseFacts, Diagnostic, Need, Rejected, Source};
+use crate::geo::{AsnDatabase, Database, DatabaseError, Overrides, OverridesError};
+use crate::snapshot::GeoSources;
 use crate::store::{self, StoreError, ZoneFile};
 use crate::wire::Name;
+
+use super::settings::Settings;
 
 /// All zone files of a directory, compiled.
 #[derive(Debug)]
@@ -57,6 +60,42 @@ impl Loaded {
         Self { sources, ..loaded }
     }
 
+    /// Compares what the zones ask for with what is known of clients; a zone that asks for more is refused.
+    pub fn compare_databases(&mut self, geo: &GeoSources) {
+        let facts = DatabaseFacts {
+            has_subdivisions: geo.database.has_subdivisions(),
+            has_coordinates: geo.database.has_coordinates(),
+            has_asns: geo.asn.is_some(),
+            kind: geo.database.kind().to_owned(),
+        };
+        self.compare_facts(&facts);
+    }
+
+    fn compare_facts(&mut self, facts: &DatabaseFacts) {
+        let needs: Vec<Vec<Need>> = self.zones.iter().map(config::needs).collect();
+        if needs.iter().all(Vec::is_empty) {
+            return;
+        }
+        let zones = std::mem::take(&mut self.zones);
+        let origins = std::mem::take(&mut self.origins);
+        for ((zone, origin), needs) in zones.into_iter().zip(origins).zip(needs) {
+            let source = &self.sources[origin];
+            let mut found = config::compare_needs(source, &needs, facts);
+            if found.iter().any(Diagnostic::is_error) {
+                let path = source.path.clone();
+                let is_of_zone = |warning: &Diagnostic| warning.path == path;
+                found.extend(self.warnings.extract_if(.., |warning| is_of_zone(warning)));
+                let rejected = Rejected { apex: Some(zone.apex), diagnostics: found };
+                self.rejected.push((path, rejected));
+            } else {
+                self.warnings.extend(found);
+                self.zones.push(zone);
+                self.origins.push(origin);
+            }
+        }
+        self.rejected.sort_by(|(one, _), (other, _)| one.cmp(other));
+    }
+
     /// Zones whose files were refused and that no other file serves, each once.
     pub fn refused(&self) -> Vec<Name> {
         let mut refused: Vec<Name> = Vec::new();
@@ -101,6 +140,7 @@ fn describe(path: &str, rejected: &Rejected) -> String {
 pub enum LoadError {
     Store(StoreError),
     Database { path: String, error: DatabaseError },
+    Overrides(OverridesError),
 }
 
 impl fmt::Display for LoadError {
@@ -108,16 +148,86 @@ impl fmt::Display for LoadError {
         match self {
             Self::Store(error) => error.fmt(f),
             Self::Database { path, error } => write!(f, "{path}: {error}"),
+            Self::Overrides(error) => write!(f, "[geo] overrides: {error}"),
         }
     }
 }
 
 impl std::error::Error for LoadError {}
 
+/// Reads the geo databases of these settings.
+///
+/// # Errors
+/// One can't be read, or the overrides contradict each other.
+pub fn read_sources(settings: &Settings) -> Result<GeoSources, LoadError> {
+    let overrides = Overrides::new(settings.overrides.iter().copied());
+    Ok(GeoSources {
+        database: read_database(settings.geodb.as_deref())?,
+        asn: settings.asndb.as_deref().map(read_asn_database).transpose()?,
+        overrides: Arc::new(overrides.map_err(LoadError::Overrides)?),
+    })
+}
+
 /// Reads the geo database: the file, or the built-in one.
-pub fn read_database(path: Option<&Path>) -> Result<Arc<Database>, LoadError> {
+fn read_database(path: Option<&Path>) -> Result<Arc<Database>, LoadError> {
     let octets = path.map(store::read_database_file).transpose().map_err(LoadError::Store)?;
     let result = octets.map_or_else(Database::built_in, |octets| Database::read(&octets));
     let name = path.map_or("the built-in database".to_owned(), |path| path.display().to_string());
     result.map(Arc::new).map_err(|error| LoadError::Database { path: name, error })
+}
+
+/// Reads the database of autonomous systems.
+fn read_asn_database(path: &Path) -> Result<Arc<AsnDatabase>, LoadError> {
+    let octets = store::read_database_file(path).map_err(LoadError::Store)?;
+    let result = AsnDatabase::read(&octets);
+    let path = path.display().to_string();
+    result.map(Arc::new).map_err(|error| LoadError::Database { path, error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zone_file(apex: &str, policy: &str) -> ZoneFile {
+        let text = format!(
+            "zone = \"{apex}\"\n[pool.p]\naddresses = \"192.0.2.1\"\nlocation = \"US\"\n[policy.x]\n{policy}\n[names]\n\
+             \"@\" = {{ SOA = \"ns1 h\", NS = [\"ns1\", \"ns2\"] }}\nns1 = {{ A = \"192.0.2.1\" }}\n\
+             ns2 = {{ A = \"192.0.2.2\" }}\nwww = {{ policy = \"x\" }}\n"
+        );
+        ZoneFile { source: Source::new(format!("{apex}.toml"), text, 1), error: None }
+    }
+
+    #[test]
+    fn zones_that_ask_for_more_than_a_database_knows_are_refused() {
+        let mut loaded = Loaded::compile(vec![
+            zone_file("a.example", "type = \"failover\"\ntargets = [\"p\"]"),
+            zone_file("b.example", "type = \"geolocation\"\nasn.64500 = \"p\""),
+            zone_file("c.example", "type = \"geoproximity\"\ntargets = [\"p\"]\ndefault = \"p\""),
+        ]);
+        assert!(
+            loaded.rejected.is_empty() && loaded.warnings.len() == 1,
+            "{}",
+            loaded.render(false)
+        );
+        loaded.compare_facts(&DatabaseFacts::default());
+        assert_eq!(loaded.origins, [0, 2]);
+        let apexes: Vec<String> = loaded.zones.iter().map(|zone| zone.apex.to_string()).collect();
+        assert_eq!(apexes, ["a.example.", "c.example."]);
+        let [(path, rejected)] = loaded.rejected.as_slice() else { panic!() };
+        assert_eq!(
+            (path.as_str(), rejected.diagnostics.len()),
+            ("b.example.toml", 2),
+            "its warning, too"
+        );
+        assert_eq!(loaded.warnings.len(), 1);
+        assert!(loaded.warnings[0].message.contains("goes by distance"));
+    }
+
+    #[test]
+    fn databases_are_not_asked_for_what_nobody_needs() {
+        let plain = "type = \"failover\"\ntargets = [\"p\"]";
+        let mut loaded = Loaded::compile(vec![zone_file("a.example", plain)]);
+        loaded.compare_facts(&DatabaseFacts::default());
+        assert_eq!(loaded.zones.len(), 1);
+    }
 }

@@ -13,8 +13,9 @@ mod run;
 mod serials;
 mod settings;
 mod signals;
+mod watch;
 
-pub use load::{LoadError, Loaded, read_database};
+pub use load::{LoadError, Loaded, read_sources};
 pub(crate) use output::{complain, is_styled, say};
 pub use run::{ServeError, serve};
 pub use settings::{Settings, SettingsError, Typed};

@@ -9,22 +9,23 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use super::announce::announce;
-use super::load::{LoadError, Loaded, read_database};
+use super::load::{LoadError, Loaded, read_sources};
 use super::output::{complain, is_styled};
 use super::reload::Reloader;
 use super::serials::{Assigned, Serials, StateError};
 use super::settings::Settings;
 use super::signals::Signals;
+use super::watch::Watch;
 use crate::admin::{Admin, Condition, router, serve_admin};
-use crate::geo::Database;
 use crate::health::{ProbeTarget, View};
 use crate::limits::{FIRST_ROUND_SECONDS, PROBES_IN_FLIGHT, SPARE_DESCRIPTORS, TCP_CONNECTIONS};
 use crate::probe::Prober;
 use crate::serve::{Bound, Counters, ListenError, Server};
-use crate::snapshot::{Generation, Ingredients, Live, Published, Snapshot};
+use crate::snapshot::{
+    Generation, GeoSources, Ingredients, Live, Published, Snapshot, SnapshotError,
+};
 use crate::store::StoreError;
 use crate::sys::{raise_descriptor_limit, random_seed, return_freed_memory};
-use crate::zone::CatalogFull;
 
 /// Why the server does not run.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub enum ServeError {
     Strict(usize),
     /// Every zone file was refused, and none of them told for which zone to answer SERVFAIL.
     Nothing,
-    Catalog(CatalogFull),
+    Snapshot(SnapshotError),
     Listen(ListenError),
     /// The machine has none of the default addresses.
     NowhereToListen,
@@ -59,7 +60,7 @@ impl fmt::Display for ServeError {
                 "{files} zone file(s) refused, and --strict was given: repair them, see above"
             ),
             Self::Nothing => f.write_str("every zone file was refused: repair them, see above"),
-            Self::Catalog(error) => error.fmt(f),
+            Self::Snapshot(error) => error.fmt(f),
             Self::Listen(error) => error.fmt(f),
             Self::NowhereToListen => {
                 f.write_str("this machine has no loopback address: name another with --listen")
@@ -87,11 +88,12 @@ impl From<io::Error> for ServeError {
 /// Serves until the process is told to stop.
 pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let mut signals = Signals::install()?;
-    let database = read_database(settings.geodb.as_deref()).map_err(ServeError::Database)?;
-    log_database(&settings, &database);
+    let watch = Watch::new(settings.geo_files());
+    let geo = read_sources(&settings).map_err(ServeError::Database)?;
+    log_databases(&settings, &geo);
     let mut serials = Serials::open(settings.state.as_deref()).map_err(ServeError::State)?;
     let condition = Condition::default();
-    let (snapshot, assigned) = first_snapshot(&settings, &serials, &database, &condition)?;
+    let (snapshot, assigned) = first_snapshot(&settings, &serials, &geo, &condition)?;
     return_freed_memory();
     let bound = bind_all(&settings)?;
     let listening = TcpListener::bind(settings.admin).await;
@@ -118,7 +120,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     serials.remember(assigned);
     condition.update(|standing| standing.is_serving = true);
     announce(&addresses, admin_address, &published.load().snapshot);
-    Reloader { settings, published, prober, condition, database, serials }
+    Reloader { settings, published, prober, condition, geo, watch, serials }
         .run_until_stopped(&mut signals)
         .await?;
     server.stop();
@@ -129,10 +131,11 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
 fn first_snapshot(
     settings: &Settings,
     serials: &Serials,
-    database: &Arc<Database>,
+    geo: &GeoSources,
     condition: &Condition,
 ) -> Result<(Snapshot, Assigned), ServeError> {
     let mut loaded = Loaded::read(&settings.zones).map_err(ServeError::Store)?;
+    loaded.compare_databases(geo);
     complain(&loaded.render(is_styled()));
     if settings.strict && !loaded.rejected.is_empty() {
         return Err(ServeError::Strict(loaded.rejected.len()));
@@ -150,13 +153,13 @@ fn first_snapshot(
     let snapshot = Snapshot::compile(Ingredients {
         zones: loaded.zones,
         refused: &refused,
-        database: Arc::clone(database),
+        geo,
         seed: random_seed()?,
         generation: Generation(1),
         identity: settings.identity.clone(),
         previous: None,
     });
-    Ok((snapshot.map_err(ServeError::Catalog)?, assigned))
+    Ok((snapshot.map_err(ServeError::Snapshot)?, assigned))
 }
 
 /// Starts probing with as many sockets at once as leave enough for TCP clients.
@@ -176,7 +179,8 @@ fn start_prober(targets: &[ProbeTarget], view: &Arc<View>) -> io::Result<Arc<Pro
     Ok(Arc::new(Prober::start_within(targets, Arc::clone(view), sink, in_flight)))
 }
 
-fn log_database(settings: &Settings, database: &Database) {
+fn log_databases(settings: &Settings, geo: &GeoSources) {
+    let database = &geo.database;
     let (kind, built) = (database.kind(), database.build_epoch());
     let networks = database.ipv4_networks() + database.ipv6_networks();
     match &settings.geodb {
@@ -189,6 +193,10 @@ fn log_database(settings: &Settings, database: &Database) {
             networks,
             "using the built-in country database: good for trying out, wrong here and there; name a current one with --geodb"
         ),
+    }
+    if let (Some(path), Some(asn)) = (&settings.asndb, &geo.asn) {
+        let (kind, built) = (asn.kind(), asn.build_epoch());
+        tracing::info!(path = %path.display(), kind, built, "database of autonomous systems read");
     }
 }
 

@@ -4,7 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, Diagnostic, Io, Source};
+use ipnet::IpNet;
+
+use crate::config::{self, Diagnostic, Io, Share, Source};
+use crate::geo::Override;
 use crate::limits::WORKERS;
 use crate::snapshot::Identity;
 use crate::store::{self, StoreError};
@@ -25,12 +28,15 @@ pub struct Typed {
     pub listen: Vec<SocketAddr>,
     pub admin: Option<SocketAddr>,
     pub geodb: Option<PathBuf>,
+    pub asndb: Option<PathBuf>,
     pub state: Option<PathBuf>,
     pub io: Option<Io>,
     pub workers: Option<usize>,
     pub strict: bool,
     pub identity: Option<String>,
     pub show_version: bool,
+    /// Reloads may change whatever they change.
+    pub accept_changes: bool,
 }
 
 /// What holds.
@@ -43,6 +49,12 @@ pub struct Settings {
     pub admin: SocketAddr,
     /// Nothing: the built-in database.
     pub geodb: Option<PathBuf>,
+    /// Nothing: no client's autonomous system is known.
+    pub asndb: Option<PathBuf>,
+    /// What is known better than the databases do, each network once.
+    pub overrides: Vec<(IpNet, Override)>,
+    /// A reload that changes a larger share of answers is refused. Nothing: none is, or `--yes` was given.
+    pub max_change: Option<Share>,
     /// Where serials outlive the process. Nothing: they do not.
     pub state: Option<PathBuf>,
     pub io: Io,
@@ -78,6 +90,11 @@ impl fmt::Display for SettingsError {
 impl std::error::Error for SettingsError {}
 
 impl Settings {
+    /// The files of the geo databases.
+    pub(super) fn geo_files(&self) -> Vec<PathBuf> {
+        self.geodb.iter().chain(&self.asndb).cloned().collect()
+    }
+
     /// Puts what was typed over the settings file, and that over the defaults.
     pub fn resolve(typed: Typed) -> Result<Self, SettingsError> {
         let file = typed.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
@@ -89,6 +106,9 @@ impl Settings {
             listen: listen.unwrap_or_else(default_listen),
             admin: typed.admin.or(file.admin).unwrap_or_else(default_admin),
             geodb: typed.geodb.or(file.geodb),
+            asndb: typed.asndb.or(file.asndb),
+            overrides: file.overrides,
+            max_change: file.max_change.filter(|_| !typed.accept_changes),
             state: typed.state.or(file.state),
             io: typed.io.or(file.io).unwrap_or(Io::Sockets),
             workers: typed.workers.or(file.workers).unwrap_or(cores).clamp(1, WORKERS),
@@ -97,6 +117,7 @@ impl Settings {
                 server: typed.identity.or(file.identity).map(String::into_boxed_str),
                 version: (typed.show_version || file.show_version.unwrap_or(false))
                     .then(|| VERSION.into()),
+                explains_to: file.explain_to.into(),
             },
         })
     }

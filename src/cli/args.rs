@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::Typed;
-use crate::config::{Io, check_identity};
+use crate::config::{Io, check_identity, parse_duration};
 
 /// An authoritative GeoDNS server: answers by the client's place, by weights and by the health of the endpoints.
 ///
@@ -39,9 +40,10 @@ pub(super) enum Command {
     /// Say why a client gets the answer it gets
     #[command(
         after_help = "Works from the zone files alone, with every endpoint up but those under a --down; with --live a \
-        running\nserver answers from the health it sees.\n\n\
+        running\nserver answers from the health it sees, but for what --down and --up say.\n\n\
         Examples:\n  meridian explain api.fingerprint.example.com A --client 46.4.0.1\n  \
-        meridian explain api.fingerprint.example.com --client 2a01:4f8::/32 --down eu-west-1 --json"
+        meridian explain api.fingerprint.example.com --ecs 2a01:4f8::/32 --down eu-west-1 --json\n  \
+        meridian explain api.example.com --up us --at 90s"
     )]
     Explain(ExplainArguments),
     /// Run the tests that zone files have, and say what is answered instead
@@ -79,6 +81,9 @@ pub(super) struct ServeArguments {
     /// Geo database: MMDB with country.iso_code, registered_country.iso_code or country_code [default: built in]
     #[arg(long, value_name = "FILE", env = "MERIDIAN_GEODB")]
     geodb: Option<PathBuf>,
+    /// Database of autonomous systems: MMDB such as GeoLite2-ASN [default: none]
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_ASNDB")]
+    asndb: Option<PathBuf>,
     /// Directory for what should outlive the process: the serials of zones that give none [default: kept in memory only]
     #[arg(long, value_name = "DIR", env = "MERIDIAN_STATE")]
     state: Option<PathBuf>,
@@ -97,6 +102,15 @@ pub(super) struct ServeArguments {
     /// Tell the version to those who ask for version.server or version.bind in class CH
     #[arg(long, env = "MERIDIAN_SHOW_VERSION", value_parser = BoolishValueParser::new())]
     show_version: bool,
+    /// Take over reloads that change more answers than `max_change` of the settings file allows
+    #[arg(long)]
+    yes: bool,
+}
+
+/// `90s`, `2m`, as zone files have it.
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text.strip_prefix('+').unwrap_or(text))
+        .ok_or_else(|| "write a time such as 90s, 2m or 1h".to_owned())
 }
 
 fn identity(text: &str) -> Result<String, String> {
@@ -119,6 +133,7 @@ impl ServeArguments {
             listen: self.listen,
             admin: self.admin,
             geodb: self.geodb,
+            asndb: self.asndb,
             state: self.state,
             io: self.io.map(|io| match io {
                 IoArgument::Sockets => Io::Sockets,
@@ -128,6 +143,7 @@ impl ServeArguments {
             strict: self.strict,
             identity: self.identity,
             show_version: self.show_version,
+            accept_changes: self.yes,
         }
     }
 }
@@ -143,6 +159,12 @@ pub(super) struct CheckArguments {
     /// Directory of the zone files [default: zones]
     #[arg(long, value_name = "DIR", env = "MERIDIAN_ZONES")]
     zones: Option<PathBuf>,
+    /// Geo database [default: built in]
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_GEODB")]
+    geodb: Option<PathBuf>,
+    /// Database of autonomous systems: MMDB such as GeoLite2-ASN [default: none]
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_ASNDB")]
+    asndb: Option<PathBuf>,
     /// Print the findings as JSON on standard output
     #[arg(long)]
     pub(super) json: bool,
@@ -165,6 +187,9 @@ pub(super) struct TestArguments {
     /// Geo database [default: built in]
     #[arg(long, value_name = "FILE", env = "MERIDIAN_GEODB")]
     geodb: Option<PathBuf>,
+    /// Database of autonomous systems: MMDB such as GeoLite2-ASN [default: none]
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_ASNDB")]
+    asndb: Option<PathBuf>,
     /// Print the results as JSON on standard output
     #[arg(long)]
     pub(super) json: bool,
@@ -177,15 +202,21 @@ pub(super) struct ExplainArguments {
     /// The type asked for
     #[arg(value_name = "TYPE", default_value = "A")]
     pub(super) qtype: String,
-    /// The client, as its resolver's client subnet would tell: an address (then /24 or /64 of it) or a prefix
-    #[arg(long, value_name = "ADDR[/LEN]")]
+    /// The client, as its resolver's client subnet (ECS) would tell: an address (then /24 or /64 of it) or a prefix
+    #[arg(long, visible_alias = "ecs", value_name = "ADDR[/LEN]")]
     pub(super) client: Option<String>,
     /// The address that the query comes from
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
     pub(super) resolver: IpAddr,
     /// A pool or an endpoint to count as down; may be repeated
-    #[arg(long, value_name = "POOL|ENDPOINT", conflicts_with = "live")]
+    #[arg(long, value_name = "POOL|ENDPOINT")]
     pub(super) down: Vec<String>,
+    /// A pool or an endpoint to count as up again, having just recovered; after every --down; may be repeated
+    #[arg(long, value_name = "POOL|ENDPOINT")]
+    pub(super) up: Vec<String>,
+    /// How long after that recovery the question comes, such as 90s or 2m: weights may be growing [default: 0s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) at: Option<Duration>,
     /// Settings file of the server, whose keys are the defaults here
     #[arg(long, value_name = "FILE", env = "MERIDIAN_CONFIG")]
     config: Option<PathBuf>,
@@ -195,6 +226,9 @@ pub(super) struct ExplainArguments {
     /// Geo database [default: built in]
     #[arg(long, value_name = "FILE", env = "MERIDIAN_GEODB")]
     geodb: Option<PathBuf>,
+    /// Database of autonomous systems: MMDB such as GeoLite2-ASN [default: none]
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_ASNDB")]
+    asndb: Option<PathBuf>,
     /// Ask the running server at --admin, which knows the health of the moment
     #[arg(long)]
     pub(super) live: bool,
@@ -245,7 +279,13 @@ pub(super) struct HealthcheckArguments {
 
 impl CheckArguments {
     pub(super) fn typed(&self) -> Typed {
-        Typed { config: self.config.clone(), zones: self.zones.clone(), ..Typed::default() }
+        Typed {
+            config: self.config.clone(),
+            zones: self.zones.clone(),
+            geodb: self.geodb.clone(),
+            asndb: self.asndb.clone(),
+            ..Typed::default()
+        }
     }
 }
 
@@ -255,6 +295,7 @@ impl TestArguments {
             config: self.config.clone(),
             zones: self.zones.clone(),
             geodb: self.geodb.clone(),
+            asndb: self.asndb.clone(),
             ..Typed::default()
         }
     }
@@ -267,6 +308,7 @@ impl ExplainArguments {
             zones: self.zones.clone(),
             admin: self.admin,
             geodb: self.geodb.clone(),
+            asndb: self.asndb.clone(),
             ..Typed::default()
         }
     }

@@ -6,16 +6,19 @@ use serde_json::{Value, json};
 
 use super::args::CheckArguments;
 use super::{CommandResult, FAILURE};
-use crate::app::{Loaded, Settings, complain, is_styled, say};
+use crate::app::{Loaded, Settings, complain, is_styled, read_sources, say};
 use crate::config::Diagnostic;
 use crate::store;
 
 pub(super) fn run(arguments: &CheckArguments) -> CommandResult {
-    let loaded = if arguments.files.is_empty() {
-        Loaded::read(&Settings::resolve(arguments.typed())?.zones)?
+    let settings = Settings::resolve(arguments.typed())?;
+    let mut loaded = if arguments.files.is_empty() {
+        Loaded::read(&settings.zones)?
     } else {
         Loaded::compile(arguments.files.iter().map(|path| store::read_zone(path)).collect())
     };
+    let geo = read_sources(&settings)?;
+    loaded.compare_databases(&geo);
     if arguments.json {
         let findings: Vec<Value> = loaded.diagnostics().map(to_json).collect();
         say(&format!("{}\n", serde_json::to_string_pretty(&json!({ "findings": findings }))?));

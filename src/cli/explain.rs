@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 
 use super::args::ExplainArguments;
-use super::assume::{assume_health, make_snapshot};
+use super::assume::make_snapshot;
 use super::{CommandError, CommandResult, FAILURE, runtime};
 use crate::admin::{fetch, parse_client};
-use crate::app::{Loaded, Settings, complain, is_styled, say};
-use crate::query::{Engine, Explanation, Inquiry, explain};
+use crate::app::{Loaded, Settings, complain, is_styled, read_sources, say};
+use crate::query::{
+    Engine, Explanation, Inquiry, assume_down, assume_recovered, assume_up, explain,
+};
 use crate::sys::random_seed;
 use crate::wire::{Name, RecordType};
 
@@ -45,7 +47,9 @@ fn assume(
     settings: &Settings,
     inquiry: &Inquiry,
 ) -> Result<Option<Explanation>, CommandError> {
-    let loaded = Loaded::read(&settings.zones)?;
+    let mut loaded = Loaded::read(&settings.zones)?;
+    let geo = read_sources(settings)?;
+    loaded.compare_databases(&geo);
     let refused = loaded.refused();
     if !loaded.rejected.is_empty() {
         complain(&loaded.render(is_styled()));
@@ -53,10 +57,21 @@ fn assume(
             return Ok(None);
         }
     }
-    let snapshot = make_snapshot(loaded.zones, &refused, settings)?;
-    let view = assume_health(&snapshot, &arguments.down)
-        .map_err(|(down, why)| format!("--down {down}: {why}"))?;
-    Ok(Some(explain(&Engine::new(&snapshot, &view), inquiry)?))
+    let snapshot = make_snapshot(loaded.zones, &refused, &geo)?;
+    let view = assume_up(&snapshot);
+    assume_down(&snapshot, &view, &arguments.down).map_err(|error| format!("--down {error}"))?;
+    assume_recovered(&snapshot, &view, &arguments.up, RECOVERED_MS)
+        .map_err(|error| format!("--up {error}"))?;
+    let engine = Engine::new(&snapshot, &view).at(RECOVERED_MS.saturating_add(age_ms(arguments)));
+    Ok(Some(explain(&engine, inquiry)?))
+}
+
+/// When what is assumed to have recovered did so, on a clock of its own: not at 0, which means never.
+const RECOVERED_MS: u64 = 1;
+
+/// How long ago that was.
+fn age_ms(arguments: &ExplainArguments) -> u64 {
+    arguments.at.map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Has the running server explain.
@@ -73,6 +88,14 @@ fn ask(
     );
     if let Some(client) = &arguments.client {
         path.push_str(&format!("&client={}", escape(client)));
+    }
+    for (key, names) in [("down", &arguments.down), ("up", &arguments.up)] {
+        for name in names {
+            path.push_str(&format!("&{key}={}", escape(name)));
+        }
+    }
+    if arguments.at.is_some() {
+        path.push_str(&format!("&at_ms={}", age_ms(arguments)));
     }
     let admin = settings.admin;
     let (status, body) = runtime()?.block_on(fetch(admin, &path))?;

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::args::TestArguments;
-use super::assume::{assume_health, make_snapshot};
+use super::assume::make_snapshot;
 use super::check::{count, to_json};
 use super::{CommandError, CommandResult, FAILURE};
-use crate::app::{Loaded, Settings, complain, is_styled, say};
+use crate::app::{Loaded, Settings, complain, is_styled, read_sources, say};
 use crate::config::{Diagnostic, Source, TestCase, render};
-use crate::query::{Engine, Inquiry, Mismatch, SEED, verify};
-use crate::snapshot::Snapshot;
+use crate::query::{Engine, Inquiry, Mismatch, SEED, assume_down, assume_up, verify};
+use crate::snapshot::{GeoSources, Snapshot};
 use crate::store;
 use crate::wire::Name;
 use crate::zone::ZoneId;
@@ -31,7 +31,9 @@ pub(super) fn run(arguments: &TestArguments) -> CommandResult {
     } else {
         Loaded::compile(arguments.files.iter().map(|path| store::read_zone(path)).collect())
     };
-    let report = Report::make(&mut loaded, &settings)?;
+    let geo = read_sources(&settings)?;
+    loaded.compare_databases(&geo);
+    let report = Report::make(&mut loaded, &settings, &geo)?;
     if arguments.json {
         say(&format!("{}\n", serde_json::to_string_pretty(&report.to_json(&loaded))?));
     } else {
@@ -72,7 +74,11 @@ struct Failure {
 
 impl Report {
     /// Runs the tests of every zone that can be served.
-    fn make(loaded: &mut Loaded, settings: &Settings) -> Result<Self, CommandError> {
+    fn make(
+        loaded: &mut Loaded,
+        settings: &Settings,
+        geo: &GeoSources,
+    ) -> Result<Self, CommandError> {
         let refused = loaded.refused();
         let mut zones = std::mem::take(&mut loaded.zones);
         let suites: Vec<_> =
@@ -81,7 +87,7 @@ impl Report {
         if suites.iter().all(|(_, tests)| tests.is_empty()) {
             return Ok(report);
         }
-        let snapshot = make_snapshot(zones, &refused, settings)?;
+        let snapshot = make_snapshot(zones, &refused, geo)?;
         let ids = (0..).map(ZoneId);
         for ((id, origin), (apex, tests)) in ids.zip(&loaded.origins).zip(suites) {
             let place = Place { settings, path: Path::new(&loaded.sources[*origin].path) };
@@ -158,8 +164,8 @@ fn run_test(
     test: &TestCase,
     place: &Place<'_>,
 ) -> Result<Vec<Failure>, CommandError> {
-    let view = assume_health(snapshot, &test.down)
-        .map_err(|(down, why)| format!("down = \"{down}\": {why}"))?;
+    let view = assume_up(snapshot);
+    assume_down(snapshot, &view, &test.down).map_err(|error| format!("down: {error}"))?;
     let mismatches = verify(&Engine::new(snapshot, &view), zone, test)?;
     let failures = mismatches.into_iter().map(|mismatch| {
         let command = place.explain_command(&mismatch.inquiry, &test.down);
@@ -306,6 +312,9 @@ impl Place<'_> {
         }
         if let Some(geodb) = &self.settings.geodb {
             add("--geodb", geodb.display().to_string());
+        }
+        if let Some(asndb) = &self.settings.asndb {
+            add("--asndb", asndb.display().to_string());
         }
         words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
     }

@@ -39,7 +39,7 @@ pub(super) fn give<'d>(
 
 /// What hides the names below it.
 #[derive(Clone, Copy)]
-enum Cover<'d> {
+pub(super) enum Cover<'d> {
     /// A name that is delegated: it belongs to another zone, and all below it.
     Delegation(&'d Owner<'d>),
     /// The owner of a DNAME, whose own data can be seen.
@@ -47,7 +47,7 @@ enum Cover<'d> {
 }
 
 impl<'d> Cover<'d> {
-    fn owner(self) -> &'d Owner<'d> {
+    pub(super) fn owner(self) -> &'d Owner<'d> {
         match self {
             Self::Delegation(owner) | Self::Redirection(owner) => owner,
         }
@@ -68,17 +68,17 @@ enum Place<'d> {
 }
 
 /// The names of a zone, to look others up among them.
-struct Zone<'d> {
-    apex: &'d Name,
+pub(super) struct Zone<'d> {
+    pub(super) apex: &'d Name,
     /// In canonical order: what is below a name follows it.
-    owners: &'d [&'d Owner<'d>],
+    pub(super) owners: &'d [&'d Owner<'d>],
     /// Whether there are delegations, DNAMEs, or DS records that may lack one. Most zones have none, and then nobody needs to
     /// look for them above each name.
     has_cuts: bool,
 }
 
 impl<'d> Zone<'d> {
-    fn new(document: &'d Document<'d>, owners: &'d [&'d Owner<'d>]) -> Self {
+    pub(super) fn new(document: &'d Document<'d>, owners: &'d [&'d Owner<'d>]) -> Self {
         let apex = &document.apex.value;
         let mut zone = Self { apex, owners, has_cuts: false };
         let is_cut = |owner: &'d Owner<'d>| {
@@ -89,7 +89,7 @@ impl<'d> Zone<'d> {
     }
 
     /// The owner of this name.
-    fn owner_of(&self, name: &Name) -> Option<&'d Owner<'d>> {
+    pub(super) fn owner_of(&self, name: &Name) -> Option<&'d Owner<'d>> {
         let place = self.owners.binary_search_by(|owner| owner.name.value.cmp(name)).ok()?;
         self.owners.get(place).copied()
     }
@@ -107,7 +107,7 @@ impl<'d> Zone<'d> {
     }
 
     /// What hides a name.
-    fn cover_of(&self, name: &Name) -> Option<Cover<'d>> {
+    pub(super) fn cover_of(&self, name: &Name) -> Option<Cover<'d>> {
         if !self.has_cuts {
             return None;
         }
@@ -138,7 +138,7 @@ impl<'d> Zone<'d> {
     }
 
     /// The wildcard that stands for a name which has no records, if any does (RFC 4592 §3.3.1).
-    fn source_of_synthesis(&self, name: &Name) -> Option<&'d Owner<'d>> {
+    pub(super) fn source_of_synthesis(&self, name: &Name) -> Option<&'d Owner<'d>> {
         let mut below = name.clone();
         while let Some(encloser) = below.parent().filter(|name| name.is_at_or_below(self.apex)) {
             if self.exists(&below) {
@@ -154,7 +154,7 @@ impl<'d> Zone<'d> {
     }
 
     /// Whether a name has records, or a name below it has.
-    fn exists(&self, name: &Name) -> bool {
+    pub(super) fn exists(&self, name: &Name) -> bool {
         let next = self.owners.partition_point(|owner| owner.name.value < *name);
         self.owners.get(next).is_some_and(|owner| owner.name.value.is_at_or_below(name))
     }
@@ -164,7 +164,8 @@ fn is_address(rtype: RecordType) -> bool {
     matches!(rtype, RecordType::A | RecordType::AAAA)
 }
 
-/// Whether addresses of the name can be sent along with a referral. A route makes none: its answers are chosen per question.
+/// Whether addresses of the name can be sent along with a referral. A route makes none: its answers are chosen per question. An
+/// alias may: what it leads to is looked at where it stands.
 fn has_address_records(owner: &Owner<'_>) -> bool {
-    owner.records.iter().any(|records| is_address(records.rtype.value))
+    !owner.aliases.is_empty() || owner.records.iter().any(|records| is_address(records.rtype.value))
 }

@@ -83,7 +83,16 @@ impl Diagnostic {
 
     /// An error at a place of a file that compiles, such as a test that fails.
     pub fn at(source: &Source, span: Span, message: String) -> Self {
-        let mut diagnostic = Self::new(Severity::Error, &source.path, Some(span), message);
+        Self::placed(Severity::Error, source, span, message)
+    }
+
+    /// A warning at a place of a file that compiles, such as a policy that asks for more than a database knows.
+    pub fn warning_at(source: &Source, span: Span, message: String) -> Self {
+        Self::placed(Severity::Warning, source, span, message)
+    }
+
+    fn placed(severity: Severity, source: &Source, span: Span, message: String) -> Self {
+        let mut diagnostic = Self::new(severity, &source.path, Some(span), message);
         place(&mut diagnostic, source);
         diagnostic
     }

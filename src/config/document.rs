@@ -7,11 +7,15 @@ use toml::de::DeTable;
 
 use super::case::{self, Case};
 use super::check::{self, Check};
+use super::collection::{self, Collection};
 use super::diagnostic::{Findings, Span};
+use super::group::{self, TypedGroup};
 use super::names::{self, Owner};
+use super::place::PlaceName;
 use super::policy::{self, Policy};
 use super::pool::{self, Pool};
 use super::reader::{Item, Spanned, Table, Value};
+use super::residency::{self, Residency};
 use super::value::is_entry_name;
 use crate::limits::{ENTRY_NAME_OCTETS, ZONE_ENTRIES};
 use crate::wire::{Name, Ttl};
@@ -19,8 +23,11 @@ use crate::wire::{Name, Ttl};
 /// TTL of records in a zone that names none, in seconds.
 const DEFAULT_TTL_SECONDS: u32 = 300;
 
-const FUTURE: &[(&str, &str)] =
-    &[("residency", "`residency` is not built yet"), ("tests", "begin every test with [[test]]")];
+const NOTES: &[(&str, &str)] = &[
+    ("tests", "begin every test with [[test]]"),
+    ("groups", "begin every group with [group.NAME]"),
+    ("collections", "begin every collection with [collection.NAME]"),
+];
 
 /// In which form a zone was written, which decides what advice is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +41,33 @@ pub(super) struct Document<'t> {
     pub(super) form: Form,
     pub(super) apex: Spanned<Name>,
     pub(super) ttl: Ttl,
+    pub(super) groups: Vec<TypedGroup<'t>>,
+    pub(super) collections: Vec<Collection<'t>>,
     pub(super) checks: Vec<Check<'t>>,
     pub(super) pools: Vec<Pool<'t>>,
     pub(super) policies: Vec<Policy<'t>>,
+    pub(super) residencies: Vec<Residency<'t>>,
     pub(super) names: Vec<Owner<'t>>,
     /// Where names begin, for advice on what to add.
     pub(super) names_span: Option<Span>,
     pub(super) cases: Vec<Case<'t>>,
+}
+
+impl Document<'_> {
+    /// The groups that policies and residencies name.
+    pub(super) fn group_names(&self) -> impl Iterator<Item = &str> {
+        let policies = self.policies.iter().filter_map(|policy| policy.rule.as_ref());
+        let places = policies.flat_map(|rule| match rule {
+            policy::Rule::Geolocation { places, .. } => places.as_slice(),
+            _ => &[],
+        });
+        let clients = self.residencies.iter().flat_map(|residency| &residency.clients);
+        let places = places.map(|named| &named.place).chain(clients);
+        places.filter_map(|place| match place.value {
+            PlaceName::Group(name) => Some(name),
+            PlaceName::Known(_) => None,
+        })
+    }
 }
 
 /// Reads all parts. Nothing if the apex is not known, without which no name can be read.
@@ -56,6 +83,9 @@ pub(super) fn read<'t>(tree: &'t DeTable<'t>, findings: &mut Findings<'_>) -> Op
         pool::read(entry, &origin, findings)
     });
     let policies = read_section(&mut table, "policy", findings, policy::read);
+    let groups = read_section(&mut table, "group", findings, group::read);
+    let collections = read_section(&mut table, "collection", findings, collection::read);
+    let residencies = read_section(&mut table, "residency", findings, residency::read);
     let names_item = table.take("names");
     let names_span = names_item.as_ref().map(|item| item.key.span.clone());
     let names = match (&apex, names_item) {
@@ -66,9 +96,22 @@ pub(super) fn read<'t>(tree: &'t DeTable<'t>, findings: &mut Findings<'_>) -> Op
         (Some(apex), Some(item)) => case::read(&item, &apex.value, findings),
         _ => Vec::new(),
     };
-    table.finish(FUTURE, findings);
+    table.finish(NOTES, findings);
     let (form, apex) = (Form::Toml, apex?);
-    Some(Document { form, apex, ttl, checks, pools, policies, names, names_span, cases })
+    Some(Document {
+        form,
+        apex,
+        ttl,
+        groups,
+        collections,
+        checks,
+        pools,
+        policies,
+        residencies,
+        names,
+        names_span,
+        cases,
+    })
 }
 
 fn read_apex(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<Spanned<Name>> {

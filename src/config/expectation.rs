@@ -3,7 +3,7 @@
 //! A test that no answer can pass is a mistake of its author, and is told as one when the zone is checked: pools that do not
 //! exist or that a name never leads to, shares that are not a whole, statements of which one rules the other out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::CompiledName;
@@ -15,7 +15,7 @@ use super::reader::Spanned;
 use super::routing::dangling;
 use super::value::list;
 use crate::limits::TEST_QUESTIONS;
-use crate::policy::{Pool, PoolId, Routing};
+use crate::policy::{Pool, PoolId, Route, Routing};
 use crate::wire::{Name, Rcode, RecordType, Ttl};
 
 /// A test of a zone: it passes if every statement holds for every client at every name.
@@ -181,7 +181,8 @@ impl Tested<'_, '_> {
         findings: &mut Findings<'_>,
     ) -> Option<PoolId> {
         let id = self.find(reference, findings)?;
-        let impossible = case.names.iter().find_map(|name| Some((name, self.obstacle(name, id)?)));
+        let impossible =
+            case.names.iter().find_map(|name| Some((name, self.obstacle(case, name, id)?)));
         if let Some((name, obstacle)) = impossible {
             let message = format!("{} never leads to the pool `{}`", name.value, reference.value);
             findings
@@ -211,13 +212,22 @@ impl Tested<'_, '_> {
     }
 
     /// Why a name can't lead to a pool, if it can't. What a CNAME, a wildcard or a denial makes of a name is not looked at.
-    fn obstacle(&self, name: &Spanned<Name>, pool: PoolId) -> Option<String> {
+    fn obstacle(&self, case: &Case<'_>, name: &Spanned<Name>, pool: PoolId) -> Option<String> {
         let owned = self.names.get(&name.value)?;
-        let Some(route) = owned.route else {
-            let is_alias = owned.rrsets.iter().any(|set| set.rtype == RecordType::CNAME);
-            return (!is_alias).then(|| "the name has records of its own and no route".to_owned());
+        let answers = |route: &&Route| {
+            route.types.contains(&case.qtype) || *route.types == [RecordType::CNAME]
         };
-        let below = self.routing.pools_below(route.target);
+        let mut routes = owned.routes.iter().filter(answers).peekable();
+        if routes.peek().is_none() {
+            let is_alias = owned.rrsets.iter().any(|set| set.rtype == RecordType::CNAME);
+            let obstacle = match owned.routes.is_empty() {
+                true => "the name has records of its own and no route".to_owned(),
+                false => format!("the name has no route for {}", case.qtype),
+            };
+            return (!is_alias).then_some(obstacle);
+        }
+        let below: BTreeSet<PoolId> =
+            routes.flat_map(|route| self.routing.pools_below(route.target)).collect();
         if below.contains(&pool) {
             return None;
         }

@@ -3,7 +3,7 @@
 //! Selection recurses through the tree per query and trusts what is proved here, see [`crate::policy::Routing`]. This walk
 //! itself does not recurse, because what it walks is not proved yet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::diagnostic::{Findings, Span};
 use super::policy::Policy as TypedPolicy;
@@ -53,23 +53,44 @@ pub(super) fn check(typed: &[TypedPolicy<'_>], routing: &Routing, findings: &mut
     }
 }
 
-/// The most targets that a geolocation policy can give one client: the chain of country, continent and default.
-pub(super) fn longest_chain(places: &BTreeMap<Place, Vec<Target>>) -> usize {
-    sum_of_chain(places, |targets| targets.len())
+/// The most targets that a policy of places can give one client.
+pub(super) fn longest_chain(rule: &Rule) -> usize {
+    sum_of_chain(rule, |targets| targets.len())
 }
 
-/// The largest country, the largest continent and the default together: an upper bound for every client.
-fn sum_of_chain(
-    places: &BTreeMap<Place, Vec<Target>>,
-    measure: impl Fn(&[Target]) -> usize,
-) -> usize {
-    let largest = |is_wanted: fn(&Place) -> bool| {
-        let wanted = places.iter().filter(|(place, _)| is_wanted(place));
-        wanted.map(|(_, targets)| measure(targets)).max().unwrap_or(0)
-    };
-    largest(|place| matches!(place, Place::Country(_)))
-        .saturating_add(largest(|place| matches!(place, Place::Continent(_))))
-        .saturating_add(largest(|place| matches!(place, Place::Default)))
+/// What one client may be sent to at most: the largest place of each kind, all groups, since they may overlap, and the default;
+/// or everything, where a rule has no places. An upper bound for every client.
+fn sum_of_chain(rule: &Rule, measure: impl Fn(&[Target]) -> usize) -> usize {
+    match rule {
+        Rule::Geolocation { places, .. } => {
+            let mut sums = [0usize; 7];
+            for (place, targets) in places {
+                let cost = measure(targets);
+                if let Some(sum) = sums.get_mut(kind_of(*place)) {
+                    let is_group = matches!(place, Place::Group(_));
+                    *sum = if is_group { sum.saturating_add(cost) } else { cost.max(*sum) };
+                }
+            }
+            sums.into_iter().fold(0, usize::saturating_add)
+        }
+        Rule::Ip { locations, default } => {
+            let largest = locations.iter().map(|location| measure(&location.targets)).max();
+            largest.unwrap_or(0).saturating_add(measure(default))
+        }
+        rule => measure(&rule.targets()),
+    }
+}
+
+fn kind_of(place: Place) -> usize {
+    match place {
+        Place::Network(_) => 0,
+        Place::Asn(_) => 1,
+        Place::Subdivision(_) => 2,
+        Place::Country(_) => 3,
+        Place::Group(_) => 4,
+        Place::Continent(_) => 5,
+        Place::Default => 6,
+    }
 }
 
 struct Walk<'a> {
@@ -142,14 +163,13 @@ impl Walk<'_> {
             })
         };
         let visits = match rule {
-            Rule::Geolocation(places) => sum_of_chain(places, sum),
             // Each draw passes over the targets that were dropped before.
             Rule::Weighted(_) | Rule::RoundRobin(_) => {
                 let targets = rule.targets();
                 let draws = targets.len().saturating_mul(targets.len()) / SCANNED_PER_VISIT;
                 sum(&targets).saturating_add(draws)
             }
-            rule => sum(&rule.targets()),
+            rule => sum_of_chain(rule, sum),
         };
         Cost { depth: deepest.max().unwrap_or(0).saturating_add(1), visits }
     }

@@ -76,9 +76,12 @@ pub(super) fn read(
         form: Form::Master,
         apex,
         ttl: Ttl::MAX,
+        groups: Vec::new(),
+        collections: Vec::new(),
         checks: Vec::new(),
         pools: Vec::new(),
         policies: Vec::new(),
+        residencies: Vec::new(),
         names: group(records, findings),
         names_span: None,
         cases: Vec::new(),
@@ -175,7 +178,8 @@ fn group(mut records: Vec<MasterRecord>, findings: &mut Findings<'_>) -> Vec<Own
                 ttl: None,
                 has_derived_serial: false,
                 records: Vec::with_capacity(1),
-                route: None,
+                routes: Vec::new(),
+                aliases: Vec::new(),
             });
         }
         if let Some(owner) = owners.last_mut() {

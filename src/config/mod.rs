@@ -14,10 +14,15 @@
 //! | `syntax` | TOML itself, and the apex of a file that is none |
 //! | `reader`, `value` | typed walking of the tree; durations, TTLs, suggestions |
 //! | `source` | a file's text, with those of the files that it includes |
-//! | `document` with `check`, `pool`, `policy`, `place`, `names`, `case` | the grammar |
+//! | `document` with `check`, `pool`, `policy`, `group`, `collection`, `residency`, `names`, `case` | the grammar |
+//! | `place`, `network`, `location` | where clients and pools are |
+//! | `facts` | what is compiled in about the world |
 //! | `master` | a master file as a document |
 //! | `print` | a zone as TOML |
 //! | `routing`, `graph` | references between pools and policies; loops, depth, cost |
+//! | `routes`, `aliases` | what chooses the answers of a name |
+//! | `tables` | files of measured latency |
+//! | `needs` | what a zone asks of the databases |
 //! | `expectation` | what the tests of a zone mean, and what no answer can pass |
 //! | `zone`, `advice` | rules of a zone as a whole: errors, and warnings |
 //! | `serial` | the serial of a zone that gives none, from one load to the next |
@@ -36,25 +41,34 @@
 )]
 
 mod advice;
+mod aliases;
 mod case;
 mod check;
+mod collection;
 mod diagnostic;
 mod document;
 mod expectation;
 mod graph;
+mod group;
+mod location;
 mod master;
 mod multivalue;
 mod names;
+mod needs;
+mod network;
 mod place;
 mod policy;
 mod pool;
 mod print;
 mod reader;
+mod residency;
+mod routes;
 mod routing;
 mod serial;
 mod settings;
 mod source;
 mod syntax;
+mod tables;
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may panic")]
 mod tests;
@@ -66,10 +80,12 @@ use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Position, Related, Severity, Span, render};
 pub use expectation::{AnswerRecord, Expectation, Share, Statement, TestCase};
+pub use needs::{DatabaseFacts, Fact, Need, compare_needs, needs};
 pub use print::print_toml;
 pub use serial::{Digest, ServedSerial, derive_serial};
 pub use settings::{Io, Settings, check_identity, read_settings};
 pub use source::{Included, Source};
+pub use tables::table_names;
 
 use crate::health::{CheckSpec, ProbeAddress};
 use crate::policy::{Route, Routing};
@@ -92,6 +108,10 @@ pub struct CompiledZone {
     pub has_derived_serial: bool,
     /// What the file says must be answered, in the order of the file.
     pub tests: Vec<TestCase>,
+    /// Where each policy of the routing stands in the file.
+    pub policy_spans: Vec<Span>,
+    /// Where each residency of the routing stands in the file.
+    pub residency_spans: Vec<Span>,
 }
 
 /// What one name answers with.
@@ -99,8 +119,8 @@ pub struct CompiledZone {
 pub struct CompiledName {
     /// One per type, in the order of the file.
     pub rrsets: Vec<RRset>,
-    /// Then there are no A, AAAA or CNAME records among the RRsets, and none at all if the route makes a CNAME.
-    pub route: Option<Route>,
+    /// Each answers other types, and there are no RRsets of them. One that makes a CNAME is alone, without any RRsets.
+    pub routes: Vec<Route>,
 }
 
 /// A check, and what it probes.
@@ -132,6 +152,11 @@ impl Rejected {
 
 /// A zone with its warnings, or why there is none.
 pub type Compiled = Result<(CompiledZone, Vec<Diagnostic>), Rejected>;
+
+/// Reads a duration as zone files have it: `500ms`, `10s`, `1h30m`.
+pub fn parse_duration(text: &str) -> Option<std::time::Duration> {
+    value::parse_duration(text).ok()
+}
 
 /// Compiles one zone file: a master file if its name ends in `.zone`, else TOML.
 ///
@@ -211,6 +236,7 @@ fn compile_text(source: &Source, findings: &mut Findings<'_>) -> Option<Compiled
 /// file must not bring another one into service.
 pub fn compile_zones(sources: &[Source]) -> Vec<Compiled> {
     let mut compiled: Vec<Compiled> = sources.iter().map(compile_zone).collect();
+    tables::share(compiled.iter_mut().flatten().map(|(zone, _)| zone));
     let mut by_path: Vec<(&Source, &mut Compiled)> = sources.iter().zip(&mut compiled).collect();
     by_path.sort_by(|(one, _), (other, _)| one.path.cmp(&other.path));
     let mut first_of: HashMap<Name, &Source> = HashMap::new();

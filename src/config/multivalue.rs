@@ -44,10 +44,10 @@ impl<'p> Values<'p> {
         };
         let Some(pool) = routing.pool(id) else { return };
         if pool.endpoints.iter().any(|endpoint| endpoint.rtype == RecordType::CNAME) {
-            let message = format!("`{name}` is an alias, and a multivalue policy takes addresses");
+            let message = format!("`{name}` is a CNAME, and a multivalue policy takes none");
             findings
                 .error(reference.span.clone(), message)
-                .help("a name has one CNAME at most; to choose among aliases, use round-robin");
+                .help("a name has one CNAME at most; to choose among several, use round-robin");
             return;
         }
         if pool.min_up != MinUp::ONE {

@@ -1,30 +1,21 @@
-//! `[names]`: owners with their records and routes as typed. RDATA is read here, the rules of a zone are in [`super::zone`].
+//! `[names]`: owners with their records, routes and aliases as typed. RDATA is read here, the rules of a zone are in
+//! [`super::zone`].
+
+mod route;
 
 use std::collections::HashMap;
 
 use super::diagnostic::{Findings, Span};
-use super::policy::Reference;
-use super::reader::{Item, Spanned, Table, Value, span_inside};
-use super::value::closest;
+use super::reader::{Item, Spanned, Value, span_inside};
+use super::value::{closest, list};
 use crate::wire::{Name, RecordType, Ttl};
 use crate::zone::presentation;
 
-const KEYS: [&str; 3] = ["policy", "pool", "ttl"];
+pub(super) use route::{RouteKind, TypedAlias, TypedRoute};
+
+const KEYS: [&str; 5] = ["policy", "pool", "alias", "ttl", "together"];
 
 const EXAMPLE: &str = "{ A = \"192.0.2.1\" } or { policy = \"world\" }";
-
-/// Which of the two keys a route was typed with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RouteKind {
-    Policy,
-    Pool,
-}
-
-/// `policy = "…"` or `pool = "…"` at a name.
-pub(super) struct TypedRoute<'t> {
-    pub(super) kind: RouteKind,
-    pub(super) target: Reference<'t>,
-}
 
 /// The records of one type at one owner.
 pub(super) struct Records {
@@ -39,7 +30,10 @@ pub(super) struct Owner<'t> {
     /// For all records and the route, unless they have their own.
     pub(super) ttl: Option<Ttl>,
     pub(super) records: Vec<Records>,
-    pub(super) route: Option<TypedRoute<'t>>,
+    /// That of the whole name, and those of one type.
+    pub(super) routes: Vec<TypedRoute<'t>>,
+    /// That of the whole name, and those of one type.
+    pub(super) aliases: Vec<TypedAlias>,
     /// Its SOA leaves out the serial, which is the time of change of the file then.
     pub(super) has_derived_serial: bool,
 }
@@ -48,6 +42,17 @@ impl Owner<'_> {
     /// The records of a type, if there are any.
     pub(super) fn records_of(&self, rtype: RecordType) -> Option<&Records> {
         self.records.iter().find(|records| records.rtype.value == rtype)
+    }
+
+    /// Whether it answers with records only.
+    pub(super) fn is_plain(&self) -> bool {
+        self.routes.is_empty() && self.aliases.is_empty()
+    }
+
+    /// Where a route or an alias stands, if there is any.
+    pub(super) fn chosen_span(&self) -> Option<Span> {
+        let route = self.routes.first().map(|route| route.target.span.clone());
+        route.or_else(|| self.aliases.first().map(|alias| alias.target.span.clone()))
     }
 }
 
@@ -142,37 +147,31 @@ fn read_entry<'t>(
         let message = format!("the name {} has neither records nor a route", name.value);
         findings.error(name.span.clone(), message).help(format!("write {EXAMPLE}"));
     }
-    let route = read_route(&mut table, findings);
-    let ttl = table.take("ttl").and_then(|item| item.value.ttl(findings));
-    let mut owner = Owner { name, ttl, records: Vec::new(), route, has_derived_serial: false };
-    for record in table.take_all() {
+    let ttl = table.take("ttl");
+    let mut owner = Owner {
+        name,
+        ttl: ttl.as_ref().and_then(|item| item.value.ttl(findings)),
+        records: Vec::new(),
+        routes: Vec::new(),
+        aliases: Vec::new(),
+        has_derived_serial: false,
+    };
+    route::read_whole(&mut owner, &mut table, apex, findings);
+    let rest = table.take_all();
+    if let (Some(ttl), true) = (ttl, rest.is_empty() && owner.routes.is_empty()) {
+        route::refuse_ttl(&owner, &ttl.key, findings);
+    }
+    for record in rest {
         read_records(&mut owner, item, &record, apex, findings);
     }
     Some(owner)
 }
 
-fn read_route<'t>(table: &mut Table<'t>, findings: &mut Findings<'_>) -> Option<TypedRoute<'t>> {
-    let policy = table.take("policy").map(|item| (RouteKind::Policy, item));
-    let pool = table.take("pool").map(|item| (RouteKind::Pool, item));
-    if let (Some((_, policy)), Some((_, pool))) = (&policy, &pool) {
-        findings
-            .error(pool.key.span.clone(), "a name has either a policy or a pool")
-            .related(policy.key.span.clone(), "the other one");
-    }
-    let (kind, item) = policy.or(pool)?;
-    let expected = match kind {
-        RouteKind::Policy => "the name of a policy",
-        RouteKind::Pool => "the name of a pool",
-    };
-    let target = item.value.string(expected, findings)?;
-    Some(TypedRoute { kind, target })
-}
-
 /// Reads the records under one key of a name.
-fn read_records(
-    owner: &mut Owner<'_>,
-    entry: &Item<'_>,
-    item: &Item<'_>,
+fn read_records<'t>(
+    owner: &mut Owner<'t>,
+    entry: &Item<'t>,
+    item: &Item<'t>,
     apex: &Name,
     findings: &mut Findings<'_>,
 ) {
@@ -186,6 +185,10 @@ fn read_records(
         let message = format!("{rtype} records of {} are defined twice", owner.name.value);
         let first = first.rtype.span.clone();
         findings.error(item.key.span.clone(), message).related(first, "first defined here");
+        return;
+    }
+    if route::is_chosen(item) {
+        route::read_typed(owner, rtype, item, apex, findings);
         return;
     }
     let (ttl, texts) = read_values(rtype, item, findings);
@@ -237,7 +240,8 @@ fn is_split_name(entry: &Item<'_>, item: &Item<'_>, findings: &mut Findings<'_>)
     let text = &findings.source().text;
     let between = text.get(entry.key.span.end..item.key.span.start).unwrap_or_default();
     let holds_table = item.value.as_table("").is_some_and(|table| !table.has("data"));
-    if between.trim() != "." || !holds_table {
+    let is_type = typed.parse::<RecordType>().is_ok() && typed.to_uppercase() == typed;
+    if between.trim() != "." || !holds_table || (is_type && route::is_chosen(item)) {
         return false;
     }
     let span = entry.key.span.start..item.key.span.end;
@@ -254,7 +258,7 @@ fn unknown_type(item: &Item<'_>, findings: &mut Findings<'_>) {
     let folded = typed.to_uppercase();
     let by_key = closest(typed, KEYS);
     let guess = by_key.or_else(|| closest(&folded, RecordType::mnemonics()));
-    let message = format!("`{typed}` is neither a record type nor one of `policy`, `pool`, `ttl`");
+    let message = format!("`{typed}` is neither a record type nor one of {}", list(KEYS));
     let label = guess.map_or(String::new(), |guess| format!("did you mean `{guess}`?"));
     let error = findings.error(item.key.span.clone(), message).label(label);
     if guess.is_none() {

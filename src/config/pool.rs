@@ -1,20 +1,25 @@
-//! `[pool.NAME]`: endpoints with one duty, either addresses or one name.
+//! `[pool.NAME]`: endpoints with one duty, either one name, or addresses and records of other types.
 
-use std::collections::HashMap;
+mod records;
+
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::diagnostic::{Findings, Span};
 use super::document::Entry;
+use super::location::{self, Whereabouts};
 use super::reader::{Item, Spanned, Value};
 use crate::limits::POOL_ENDPOINTS;
 use crate::policy::{Endpoint, MinUp};
 use crate::wire::{Name, RecordType};
+pub(super) use records::obstacle;
 
-const FUTURE: &[(&str, &str)] = &[
-    ("location", "a location is for latency and geoproximity policies, which are not built yet"),
+const NOTES: &[(&str, &str)] = &[
+    ("region", "where a pool is is written location = \"us-east-1\""),
     ("address", "addresses are written as an array: addresses = [\"192.0.2.10\"]"),
     ("minimum", "how many endpoints must be up is written min_up = 2 or min_up = \"50%\""),
     ("min_healthy", "how many endpoints must be up is written min_up = 2 or min_up = \"50%\""),
+    ("records", "records are written by their type, in capitals: TXT = \"…\""),
     ("weight", "weights are in the policy: weights = { us = 60, eu = 40 }"),
 ];
 
@@ -27,6 +32,16 @@ pub(super) struct Pool<'t> {
     pub(super) cname: Option<Spanned<Name>>,
     pub(super) check: Option<Spanned<&'t str>>,
     pub(super) min_up: MinUp,
+    pub(super) location: Option<Whereabouts>,
+    /// A location was typed, be it with a mistake.
+    pub(super) has_location: bool,
+}
+
+impl Pool<'_> {
+    pub(super) fn has_addresses(&self) -> bool {
+        let is_address = |rtype| matches!(rtype, RecordType::A | RecordType::AAAA);
+        self.endpoints.iter().any(|endpoint| is_address(endpoint.rtype))
+    }
 }
 
 pub(super) fn read<'t>(entry: Entry<'t>, origin: &Name, findings: &mut Findings<'_>) -> Pool<'t> {
@@ -36,18 +51,34 @@ pub(super) fn read<'t>(entry: Entry<'t>, origin: &Name, findings: &mut Findings<
     let check = table.take("check");
     let check = check.and_then(|item| item.value.string("the name of a check", findings));
     let min_up = table.take("min_up");
-    table.finish(FUTURE, findings);
-    let mut pool = Pool { name, endpoints: Vec::new(), cname: None, check, min_up: MinUp::ONE };
-    match (addresses, cname) {
-        (Some(addresses), None) => pool.endpoints = read_addresses(&addresses.value, findings),
-        (None, Some(cname)) => read_cname(&cname.value, origin, &mut pool, findings),
-        (Some(addresses), Some(cname)) => both(&pool.name, addresses, cname, findings),
-        (None, None) => {
-            let message = format!("the pool `{}` has no endpoints", pool.name.value);
-            findings
-                .error(pool.name.span.clone(), message)
-                .help("write addresses = [\"192.0.2.10\"], or cname = \"host.example.net.\"");
+    let place = table.take("location");
+    let location = place.as_ref().and_then(|item| location::read(&item.value, findings));
+    let records = table.take_where(records::is_type);
+    let has_location = place.is_some();
+    table.finish(NOTES, findings);
+    let mut pool = Pool {
+        name,
+        endpoints: Vec::new(),
+        cname: None,
+        check,
+        min_up: MinUp::ONE,
+        location,
+        has_location,
+    };
+    if let (Some(other), Some(cname)) = (addresses.as_ref().or(records.first()), &cname) {
+        both(&pool.name, other, cname, findings);
+    } else if let Some(cname) = cname {
+        read_cname(&cname.value, origin, &mut pool, findings);
+    } else if addresses.is_none() && records.is_empty() {
+        let message = format!("the pool `{}` has no endpoints", pool.name.value);
+        findings.error(pool.name.span.clone(), message).help(
+            "write addresses = [\"192.0.2.10\"], cname = \"host.example.net.\", or records such as TXT = \"…\"",
+        );
+    } else {
+        if let Some(addresses) = addresses {
+            pool.endpoints = read_addresses(&addresses.value, findings);
         }
+        records::read(&mut pool, &records, origin, findings);
     }
     if let Some(min_up) = min_up {
         pool.min_up = read_min_up(&min_up, &pool, findings).unwrap_or(MinUp::ONE);
@@ -88,18 +119,21 @@ fn read_min_up(item: &Item<'_>, pool: &Pool<'_>, findings: &mut Findings<'_>) ->
     Some(MinUp::Count(count))
 }
 
-fn counts_of_types(endpoints: &[Endpoint]) -> Vec<(RecordType, usize)> {
-    let types = [RecordType::A, RecordType::AAAA, RecordType::CNAME];
-    let count = |rtype| endpoints.iter().filter(|endpoint| endpoint.rtype == rtype).count();
-    types.into_iter().map(|rtype| (rtype, count(rtype))).filter(|(_, count)| *count > 0).collect()
+fn counts_of_types(endpoints: &[Endpoint]) -> BTreeMap<RecordType, usize> {
+    let mut counts: BTreeMap<RecordType, usize> = BTreeMap::new();
+    for endpoint in endpoints {
+        let count = counts.entry(endpoint.rtype).or_default();
+        *count = count.saturating_add(1);
+    }
+    counts
 }
 
-fn both(name: &Spanned<&str>, addresses: Item<'_>, cname: Item<'_>, findings: &mut Findings<'_>) {
-    let message = format!("the pool `{}` has both `addresses` and `cname`", name.value);
+fn both(name: &Spanned<&str>, other: &Item<'_>, cname: &Item<'_>, findings: &mut Findings<'_>) {
+    let message = format!("the pool `{}` has both `{}` and `cname`", name.value, other.key.value);
     findings
-        .error(cname.key.span, message)
-        .related(addresses.key.span, "the other one")
-        .help("make two pools of it; a name cannot hold a CNAME beside addresses");
+        .error(cname.key.span.clone(), message)
+        .related(other.key.span.clone(), "the other one")
+        .help("make two pools of it; a name cannot hold a CNAME beside other data");
 }
 
 fn read_addresses(value: &Value<'_>, findings: &mut Findings<'_>) -> Vec<Endpoint> {

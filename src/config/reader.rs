@@ -66,6 +66,13 @@ impl<'t> Table<'t> {
         std::mem::take(&mut self.items)
     }
 
+    /// Takes the items whose keys a test picks, such as types of records.
+    pub(super) fn take_where(&mut self, is_wanted: impl Fn(&str) -> bool) -> Vec<Item<'t>> {
+        let (taken, left) = self.take_all().into_iter().partition(|item| is_wanted(item.key.value));
+        self.items = left;
+        taken
+    }
+
     /// Whether nothing is left.
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
@@ -74,6 +81,12 @@ impl<'t> Table<'t> {
     /// Whether a key is there and was not taken.
     pub(super) fn has(&self, key: &str) -> bool {
         self.items.iter().any(|item| item.key.value == key)
+    }
+
+    /// Where a key stands that was not taken.
+    pub(super) fn span_of(&self, key: &str) -> Option<Span> {
+        let item = self.items.iter().find(|item| item.key.value == key)?;
+        Some(item.key.span.clone())
     }
 
     /// Reports every key that was not taken. `notes` explain keys that people may expect here.
@@ -138,6 +151,15 @@ impl<'t> Value<'t> {
     pub(super) fn as_integer(&self) -> Option<i64> {
         match self.node.get_ref() {
             DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        }
+    }
+
+    /// An integer or a decimal number, as it was typed.
+    pub(super) fn as_number(&self) -> Option<&'t str> {
+        match self.node.get_ref() {
+            DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str()),
+            DeValue::Float(number) => Some(number.as_str()),
             _ => None,
         }
     }

@@ -2,38 +2,56 @@
 //!
 //! Pools and policies share one name space, because a policy may choose either. What only the whole graph can show
 //! (loops, depth, cost) is in [`super::graph`].
+//!
+//! | file | looks up |
+//! |---|---|
+//! | `rules` | the targets of policies, places, collections |
+//! | `near` | locations, regions, latency tables |
+//! | `residency` | the pools of residencies |
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod near;
+mod residency;
+mod rules;
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::CompiledCheck;
 use super::diagnostic::{Findings, Span};
 use super::document::Document;
 use super::graph;
-use super::multivalue::Values;
+use super::group::Groups;
 use super::names::{RouteKind, TypedRoute};
-use super::policy::{self as typed, PlaceTargets, Reference};
+use super::policy::{self as typed, Reference};
 use super::pool;
 use super::reader::Spanned;
+use super::routes::Leaf;
+use super::tables::Tables;
 use super::value::{closest, list};
-use crate::limits::POLICY_TARGETS;
-use crate::policy::{
-    AllDown, CheckId, Place, Policy, PolicyId, Pool, PoolId, Routing, Rule, Target,
-};
+use crate::policy::{AllDown, CheckId, Policy, PolicyId, Pool, PoolId, Routing, Target};
 
 /// The connected pools and policies of a zone, and which of them anything refers to.
 pub(super) struct Connected<'d> {
     pub(super) routing: Routing,
     pub(super) checks: Vec<CompiledCheck>,
+    document: &'d Document<'d>,
+    groups: Groups<'d>,
+    tables: Tables,
+    /// What can be handed out below the targets of routes.
+    pub(super) leaves: HashMap<Target, Rc<[Leaf]>>,
+    used_collections: HashSet<&'d str>,
     targets: HashMap<&'d str, (Target, Span)>,
     /// The names of all targets in the order of the file.
     names: Vec<&'d str>,
     used: HashSet<Target>,
+    /// Those that names lead to at once.
+    routed: HashSet<Target>,
     used_checks: HashSet<CheckId>,
 }
 
 /// Looks every reference up. The result is sound only if there are no errors in the findings.
 pub(super) fn connect<'d>(
-    document: &'d Document<'_>,
+    document: &'d Document<'d>,
     findings: &mut Findings<'_>,
 ) -> Connected<'d> {
     let targets = number_targets(document, findings);
@@ -41,9 +59,15 @@ pub(super) fn connect<'d>(
     let mut connected = Connected {
         routing: Routing::default(),
         checks: document.checks.iter().filter_map(|check| check.compiled.clone()).collect(),
+        document,
+        groups: Groups::new(&document.groups, document.group_names()),
+        tables: Tables::default(),
+        leaves: HashMap::new(),
+        used_collections: HashSet::new(),
         targets,
         names: target_names(document).map(|name| name.value).collect(),
         used: HashSet::new(),
+        routed: HashSet::new(),
         used_checks: used_checks.values().copied().collect(),
     };
     let pools = document.pools.iter().map(|pool| compile_pool(pool, &used_checks));
@@ -52,7 +76,14 @@ pub(super) fn connect<'d>(
         let policy = connected.compile_policy(policy, findings);
         connected.routing.policies.push(policy);
     }
+    for residency in &document.residencies {
+        let residency = connected.compile_residency(residency, findings);
+        connected.routing.residencies.push(residency);
+    }
+    connected.routing.groups = std::mem::take(&mut connected.groups).into_used();
+    connected.routing.tables = std::mem::take(&mut connected.tables).into_shared();
     graph::check(&document.policies, &connected.routing, findings);
+    connected.warn_ramps(findings);
     connected
 }
 
@@ -97,10 +128,15 @@ fn connect_checks<'d>(
         .zip((0..=u16::MAX).map(CheckId))
         .collect();
     let mut used = HashMap::new();
-    for reference in document.pools.iter().filter_map(|pool| pool.check.as_ref()) {
+    for pool in &document.pools {
+        let Some(reference) = &pool.check else { continue };
         match known.get(reference.value) {
             Some(id) => {
                 used.insert(reference.value, *id);
+                let check = document.checks.get(usize::from(id.0));
+                if let Some(check) = check.and_then(|check| check.compiled.as_ref()) {
+                    expect_probed(pool, reference, check, findings);
+                }
             }
             None => {
                 let names = document.checks.iter().map(|check| check.name.value);
@@ -109,6 +145,26 @@ fn connect_checks<'d>(
         }
     }
     used
+}
+
+/// There is nothing at a TXT record that could be probed.
+fn expect_probed(
+    pool: &pool::Pool<'_>,
+    reference: &Reference<'_>,
+    check: &CompiledCheck,
+    findings: &mut Findings<'_>,
+) {
+    let has_records = !pool.endpoints.is_empty() && pool.cname.is_none();
+    if has_records && !pool.has_addresses() && check.address.is_none() {
+        let (name, check) = (pool.name.value, reference.value);
+        findings
+            .error(
+                reference.span.clone(),
+                format!("the check `{check}` has nothing to probe in the pool `{name}`"),
+            )
+            .label("the pool has no addresses")
+            .help(format!("say what decides its health: address = \"…\" in [check.{check}]"));
+    }
 }
 
 fn warn_unused(what: &str, name: &Spanned<&str>, findings: &mut Findings<'_>) {
@@ -154,33 +210,7 @@ impl Connected<'_> {
         policy: &typed::Policy<'_>,
         findings: &mut Findings<'_>,
     ) -> Policy {
-        let rule = match &policy.rule {
-            Some(typed::Rule::Weighted(targets)) => {
-                self.limit_targets(policy, targets.len(), findings);
-                let targets = targets
-                    .iter()
-                    .filter_map(|(weight, target)| Some((*weight, self.target(target, findings)?)));
-                Rule::Weighted(targets.collect())
-            }
-            Some(typed::Rule::Failover(targets)) => {
-                self.limit_targets(policy, targets.len(), findings);
-                Rule::Failover(self.targets_of(targets, findings))
-            }
-            Some(typed::Rule::Geolocation(places)) => {
-                let rule = self.compile_places(places, findings);
-                self.limit_targets(policy, graph::longest_chain(&rule), findings);
-                Rule::Geolocation(rule)
-            }
-            Some(typed::Rule::RoundRobin(targets)) => {
-                self.limit_targets(policy, targets.len(), findings);
-                Rule::RoundRobin(self.targets_of(targets, findings))
-            }
-            Some(typed::Rule::Multivalue(targets)) => {
-                self.limit_targets(policy, targets.len(), findings);
-                Rule::Multivalue(self.values_of(policy, targets, findings))
-            }
-            None => Rule::Failover(Vec::new()),
-        };
+        let rule = self.compile_rule(policy, findings);
         let all_down = match &policy.all_down {
             typed::AllDown::IgnoreHealth => AllDown::IgnoreHealth,
             typed::AllDown::NoData => AllDown::NoData,
@@ -213,57 +243,20 @@ impl Connected<'_> {
         AllDown::IgnoreHealth
     }
 
-    fn compile_places(
-        &mut self,
-        places: &[PlaceTargets<'_>],
-        findings: &mut Findings<'_>,
-    ) -> BTreeMap<Place, Vec<Target>> {
-        let places = places.iter();
-        places.map(|place| (place.place, self.targets_of(&place.targets, findings))).collect()
-    }
-
-    fn targets_of(
-        &mut self,
-        references: &[Reference<'_>],
-        findings: &mut Findings<'_>,
-    ) -> Vec<Target> {
-        references.iter().filter_map(|reference| self.target(reference, findings)).collect()
-    }
-
-    /// The pools of a multivalue policy, which make one sound set.
-    fn values_of(
-        &mut self,
-        policy: &typed::Policy<'_>,
-        references: &[Reference<'_>],
-        findings: &mut Findings<'_>,
-    ) -> Vec<PoolId> {
-        let mut values = Values::new(&policy.name);
-        for reference in references {
-            if let Some(target) = self.target(reference, findings) {
-                values.add(reference, target, &self.routing, findings);
+    /// B7: only what was down recovers.
+    fn warn_ramps(&self, findings: &mut Findings<'_>) {
+        let policies = (0..=u16::MAX).map(PolicyId).zip(&self.document.policies);
+        for (id, policy) in policies {
+            let Some(typed::Rule::Weighted(choice)) = &policy.rule else { continue };
+            let Some(ramp) = &choice.ramp else { continue };
+            let below = self.routing.pools_below(Target::Policy(id));
+            let mut pools = below.into_iter().filter_map(|id| self.routing.pool(id));
+            if pools.all(|pool| pool.check.is_none()) {
+                findings
+                    .warning(ramp.span.clone(), "`ramp` does nothing without a check")
+                    .label("nothing below this policy can be down, and so nothing recovers");
             }
         }
-        values.finish(findings)
-    }
-
-    fn limit_targets(&self, policy: &typed::Policy<'_>, count: usize, findings: &mut Findings<'_>) {
-        if count > POLICY_TARGETS {
-            let name = policy.name.value;
-            let message = format!(
-                "the policy `{name}` gives one client {count} targets, {POLICY_TARGETS} is the most"
-            );
-            let span = policy.name.span.clone();
-            findings.error(span, message).help("put some of them into a policy of their own");
-        }
-    }
-
-    fn target(&mut self, reference: &Reference<'_>, findings: &mut Findings<'_>) -> Option<Target> {
-        if let Some((target, _)) = self.targets.get(reference.value) {
-            self.used.insert(*target);
-            return Some(*target);
-        }
-        dangling("pool or policy", reference, self.names.iter().copied(), findings);
-        None
     }
 
     /// The target of a name's route, which must be of the kind that the key says.
@@ -279,6 +272,7 @@ impl Connected<'_> {
             (RouteKind::Policy, Some(target @ Target::Pool(_))) => (target, "pool", "policy"),
             (_, Some(target)) => {
                 self.used.insert(target);
+                self.routed.insert(target);
                 return Some(target);
             }
             (kind, None) => {
@@ -312,6 +306,19 @@ impl Connected<'_> {
         }
     }
 
+    /// Warns of groups and collections that nothing names.
+    fn warn_unused_places(&self, document: &Document<'_>, findings: &mut Findings<'_>) {
+        let used: HashSet<&str> = document.group_names().collect();
+        for group in document.groups.iter().filter(|group| !used.contains(group.name.value)) {
+            warn_unused("group", &group.name, findings);
+        }
+        for collection in &document.collections {
+            if !self.used_collections.contains(collection.name.value) {
+                warn_unused("collection", &collection.name, findings);
+            }
+        }
+    }
+
     /// Warns of everything that nothing leads to. To be called when all routes are known and sound.
     pub(super) fn warn_unused(&self, document: &Document<'_>, findings: &mut Findings<'_>) {
         for (id, check) in (0..=u16::MAX).map(CheckId).zip(&document.checks) {
@@ -319,6 +326,7 @@ impl Connected<'_> {
                 warn_unused("check", &check.name, findings);
             }
         }
+        self.warn_unused_places(document, findings);
         for name in target_names(document) {
             let Some((target, _)) = self.targets.get(name.value) else {
                 continue;

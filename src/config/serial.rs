@@ -10,14 +10,15 @@
 //! tells two versions of a file apart that one author wrote, nobody gains by making them collide, and so 64 bits that are
 //! not cryptographic are enough.
 
+mod rules;
+
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{CompiledCheck, CompiledName, CompiledZone};
 use crate::health::{CheckSpec, HttpCheck, ProbeAddress, Protocol};
-use crate::policy::{AllDown, Endpoint, MinUp, Place, Policy, Pool, Route, Routing, Rule, Target};
+use crate::policy::{Endpoint, MinUp, Pool, Route, Routing, Target};
 use crate::wire::{Name, RecordType, Serial};
 use crate::zone::RRset;
 
@@ -68,12 +69,21 @@ impl CompiledZone {
 
     /// What its contents amount to.
     pub fn digest(&self) -> Digest {
-        let Self { apex, names, routing, checks, has_derived_serial: _, tests: _ } = self;
+        let Self {
+            apex,
+            names,
+            routing,
+            checks,
+            has_derived_serial: _,
+            tests: _,
+            policy_spans: _,
+            residency_spans: _,
+        } = self;
         let mut hasher = Fnv::new();
         hasher.write_name(apex);
         for (name, owned) in names {
             hasher.write_name(name);
-            hasher.write_owned(owned, routing);
+            hasher.write_owned(name, owned, routing);
         }
         hasher.write_routing(routing, checks);
         hasher.write_count(checks.len());
@@ -147,16 +157,42 @@ impl Fnv {
         self.write(duration.as_millis().to_be_bytes());
     }
 
-    fn write_owned(&mut self, owned: &CompiledName, routing: &Routing) {
-        let CompiledName { rrsets, route } = owned;
+    fn write_owned(&mut self, name: &Name, owned: &CompiledName, routing: &Routing) {
+        let CompiledName { rrsets, routes } = owned;
         self.write_count(rrsets.len());
         for set in in_order(rrsets, |one, other| one.rtype.cmp(&other.rtype)) {
             self.write_set(set);
         }
-        self.write([u8::from(route.is_some())]);
-        if let Some(Route { target, ttl }) = route {
-            self.write_target(*target, routing);
-            self.write_number(ttl.as_seconds());
+        if routes.len() != 1 {
+            // A single one is marked where it is written.
+            self.write([if routes.is_empty() { 0 } else { 0x80 }]);
+            if routes.is_empty() {
+                return;
+            }
+            self.write_count(routes.len());
+        }
+        for route in in_order(routes, |one, other| one.types.cmp(&other.types)) {
+            self.write_route(name, route, routing);
+        }
+    }
+
+    /// As older versions wrote it, where it has nothing that they did not have.
+    fn write_route(&mut self, name: &Name, route: &Route, routing: &Routing) {
+        let Route { target, ttl, types, together, name_key } = route;
+        let is_usual = matches!(**types, [RecordType::A, RecordType::AAAA] | [RecordType::CNAME]);
+        let is_alias = *name_key != hash_name(name);
+        self.write([1
+            | u8::from(*together) << 1
+            | u8::from(!is_usual) << 2
+            | u8::from(is_alias) << 3]);
+        self.write_target(*target, routing);
+        self.write_number(ttl.as_seconds());
+        if !is_usual {
+            self.write_count(types.len());
+            self.write(types.iter().flat_map(|rtype| rtype.0.to_be_bytes()));
+        }
+        if is_alias {
+            self.write(name_key.to_be_bytes());
         }
     }
 
@@ -194,18 +230,6 @@ impl Fnv {
         self.write_targets(&targets, routing);
     }
 
-    fn write_routing(&mut self, routing: &Routing, checks: &[CompiledCheck]) {
-        let Routing { pools, policies } = routing;
-        self.write_count(pools.len());
-        for pool in in_order(pools, |one, other| one.name.cmp(&other.name)) {
-            self.write_pool(pool, checks);
-        }
-        self.write_count(policies.len());
-        for policy in in_order(policies, |one, other| one.name.cmp(&other.name)) {
-            self.write_policy(policy, routing);
-        }
-    }
-
     fn write_pool(&mut self, pool: &Pool, checks: &[CompiledCheck]) {
         let Pool { name, endpoints, check, min_up } = pool;
         self.write_text(name);
@@ -225,63 +249,6 @@ impl Fnv {
         self.write_text(check.map_or("", |check| &*check.name));
         if kind != 0 {
             self.write(number.to_be_bytes());
-        }
-    }
-
-    fn write_policy(&mut self, policy: &Policy, routing: &Routing) {
-        let Policy { name, rule, evaluate_health, all_down } = policy;
-        self.write_text(name);
-        // What older versions did not have adds nothing where it is not used, or every zone would get a new serial.
-        let (kind, pool) = match all_down {
-            AllDown::IgnoreHealth => (0, None),
-            AllDown::NoData => (1, None),
-            AllDown::ServFail => (2, None),
-            AllDown::Pool(pool) => (3, Some(*pool)),
-        };
-        self.write([u8::from(*evaluate_health) | kind << 1]);
-        if let Some(pool) = pool {
-            self.write_target(Target::Pool(pool), routing);
-        }
-        match rule {
-            Rule::Weighted(targets) => {
-                self.write([0]);
-                self.write_count(targets.len());
-                for (weight, target) in targets {
-                    self.write([weight.0]);
-                    self.write_target(*target, routing);
-                }
-            }
-            Rule::Failover(targets) => {
-                self.write([1]);
-                self.write_targets(targets, routing);
-            }
-            Rule::Geolocation(places) => {
-                self.write([2]);
-                self.write_places(places, routing);
-            }
-            Rule::RoundRobin(_) => {
-                self.write([3]);
-                self.write_unordered(rule.targets(), routing);
-            }
-            Rule::Multivalue(_) => {
-                self.write([4]);
-                self.write_unordered(rule.targets(), routing);
-            }
-        }
-    }
-
-    fn write_places(&mut self, places: &BTreeMap<Place, Vec<Target>>, routing: &Routing) {
-        self.write_count(places.len());
-        for (place, targets) in places {
-            // NA is Namibia and North America.
-            let (kind, code) = match place {
-                Place::Country(country) => (0, country.as_str()),
-                Place::Continent(continent) => (1, continent.code()),
-                Place::Default => (2, ""),
-            };
-            self.write([kind]);
-            self.write_text(code);
-            self.write_targets(targets, routing);
         }
     }
 
@@ -331,6 +298,20 @@ fn in_order<T>(list: &[T], compare: impl Fn(&T, &T) -> Ordering) -> impl Iterato
     moved.sort_by(|one, other| compare(one, other));
     let kept = if is_in_order { list } else { &[] };
     kept.iter().chain(moved)
+}
+
+/// A hash of a text, the same in every build.
+pub(super) fn hash_text(text: &str) -> u64 {
+    let mut hasher = Fnv::new();
+    hasher.write(text.bytes());
+    hasher.sum
+}
+
+/// A hash of a name in whatever case, the same in every build.
+pub(super) fn hash_name(name: &Name) -> u64 {
+    let mut hasher = Fnv::new();
+    hasher.write_name(name);
+    hasher.sum
 }
 
 #[cfg(test)]
@@ -542,6 +523,19 @@ mod tests {
             ("[\"192.0.2.2\"]", "[\"192.0.2.2\", \"192.0.2.3\"]\nmin_up = 2"),
             ("[\"192.0.2.2\"]", "[\"192.0.2.2\", \"192.0.2.3\"]\nmin_up = \"2%\""),
             ("[\"192.0.2.2\"]", "[\"192.0.2.2\", \"192.0.2.3\"]\nmin_up = \"3%\""),
+            ("a = 1, b = 2 }", "a = 1, b = 2 }\nsticky = true"),
+            ("a = 1, b = 2 }", "a = 1, b = 2 }\nsticky = true\nseed = \"x\""),
+            ("a = 1, b = 2 }", "a = 1, b = 2 }\nramp = \"1m\""),
+            ("a = 1, b = 2 }", "a = 1, b = 2 }\nramp = \"2m\""),
+            ("country.NA", "group.EU"),
+            ("country.NA", "asn.1"),
+            ("country.NA", "subdivision.US-CA"),
+            ("country.NA", "cidr.\"192.0.2.0/24\""),
+            ("country.NA", "widening = false\ncountry.NA"),
+            ("policy = \"g\"", "together = true, policy = \"g\""),
+            ("policy = \"g\"", "A = { policy = \"g\" }"),
+            ("policy = \"g\"", "A = { policy = \"g\" }, AAAA = { policy = \"g\" }"),
+            ("[\"192.0.2.2\"]", "[\"192.0.2.2\"]\nMX = \"0 .\""),
             ("country.NA", "continent.NA"),
             ("country.NA", "country.DE"),
             ("default = [\"f\"]", "default = [\"f\", \"a\"]"),

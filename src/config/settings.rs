@@ -2,14 +2,20 @@
 //!
 //! Every setting may be absent; flags and environment variables come before it, defaults after it.
 
+mod places;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 use super::Source;
 use super::diagnostic::{Diagnostic, Findings};
+use super::expectation::Share;
 use super::reader::{Spanned, Table, Value};
 use super::syntax;
-use super::value::closest;
+use super::value::{closest, parse_share};
+use crate::geo::Override;
 use crate::limits::{IDENTITY_OCTETS, WORKERS};
 
 /// How UDP and TCP are served.
@@ -30,8 +36,16 @@ pub struct Settings {
     pub listen: Option<Vec<SocketAddr>>,
     /// Where the API, the dashboard and the metrics are.
     pub admin: Option<SocketAddr>,
-    /// The country database.
+    /// The database of places.
     pub geodb: Option<PathBuf>,
+    /// The database of autonomous systems.
+    pub asndb: Option<PathBuf>,
+    /// What is known better than the databases do, each network once.
+    pub overrides: Vec<(IpNet, Override)>,
+    /// Clients who may have an answer explained in the answer; none if it is empty.
+    pub explain_to: Vec<IpNet>,
+    /// A reload that changes a larger share of answers is refused.
+    pub max_change: Option<Share>,
     /// Where serials are kept over a restart.
     pub state: Option<PathBuf>,
     pub io: Option<Io>,
@@ -45,6 +59,12 @@ pub struct Settings {
     pub show_version: Option<bool>,
 }
 
+const NOTES: &[(&str, &str)] = &[
+    ("asndb", "in the settings file it is `asn` of [geo]"),
+    ("asn", "it belongs into [geo]"),
+    ("overrides", "they belong into [geo]"),
+];
+
 /// Reads the settings file.
 ///
 /// # Errors
@@ -55,7 +75,7 @@ pub fn read_settings(source: &Source) -> Result<Settings, Vec<Diagnostic>> {
         Some(tree) => {
             let mut table = Table::new("the settings", tree.get_ref());
             let settings = read(&mut table, &mut findings);
-            table.finish(&[], &mut findings);
+            table.finish(NOTES, &mut findings);
             settings
         }
         None => Settings::default(),
@@ -64,6 +84,7 @@ pub fn read_settings(source: &Source) -> Result<Settings, Vec<Diagnostic>> {
 }
 
 fn read(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Settings {
+    let geo = places::read_databases(table, findings);
     Settings {
         zones: read_path(table, "zones", findings),
         listen: table.take("listen").map(|item| read_addresses(&item.value, findings)),
@@ -71,7 +92,14 @@ fn read(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Settings {
             let text = item.value.string(ADDRESS, findings)?;
             read_address(&text, findings)
         }),
-        geodb: read_path(table, "geodb", findings),
+        geodb: geo.database,
+        asndb: geo.asn,
+        overrides: geo.overrides,
+        explain_to: table
+            .take("explain_to")
+            .map(|item| places::read_networks(&item.value, findings))
+            .unwrap_or_default(),
+        max_change: table.take("max_change").and_then(|item| read_change(&item.value, findings)),
         state: read_path(table, "state", findings),
         io: table.take("io").and_then(|item| read_io(&item.value, findings)),
         workers: table.take("workers").and_then(|item| read_workers(&item.value, findings)),
@@ -129,6 +157,18 @@ fn read_address(text: &Spanned<&str>, findings: &mut Findings<'_>) -> Option<Soc
     let message = format!("`{typed}` is no address with a port");
     findings.error(text.span.clone(), message).help(help);
     None
+}
+
+fn read_change(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<Share> {
+    let text = value.string("a share of the answers such as \"30%\"", findings)?;
+    match parse_share(text.value) {
+        Ok(share) => Some(share),
+        Err(error) => {
+            let message = format!("`{}` must be a share such as \"30%\"", value.name);
+            findings.error(text.span, message).label(error.message).help_if(error.help);
+            None
+        }
+    }
 }
 
 fn read_io(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<Io> {
@@ -195,6 +235,74 @@ mod tests {
             (Some("ns1"), Some(true))
         );
         assert_eq!(read("listen = \"127.0.0.1:53\"").unwrap().listen.unwrap().len(), 1);
+    }
+
+    #[test]
+    fn databases_and_overrides_are_read() {
+        let settings = read(
+            "explain_to = [\"127.0.0.0/8\", \"::1/128\"]\nmax_change = \"30%\"\n[geo]\ndatabase = \"c.mmdb\"\n\
+             asn = \"a.mmdb\"\n[geo.overrides]\n\"10.1.0.0/16\" = \"DE\"\n\"10.2.0.0/16\" = \"US-CA\"\n\
+             \"192.168.0.0/16\" = { country = \"FR\", lat = 48.86, lon = 2.35, asn = 64500 }\n\
+             \"192.168.1.0/24\" = { asn = 1 }\n",
+        )
+        .unwrap();
+        assert_eq!(settings.geodb, Some("c.mmdb".into()));
+        assert_eq!(settings.asndb, Some("a.mmdb".into()));
+        assert_eq!((settings.explain_to.len(), settings.max_change), (2, Some(Share(3_000))));
+        let shown: Vec<String> = settings
+            .overrides
+            .iter()
+            .map(|(network, place)| {
+                let Override { country, subdivision, coordinates, asn } = place;
+                let text = |text: Option<String>| text.unwrap_or_default();
+                let (country, subdivision) = (
+                    text(country.map(|c| c.to_string())),
+                    text(subdivision.map(|s| s.to_string())),
+                );
+                let (point, asn) = (
+                    text(coordinates.map(|c| c.to_string())),
+                    text(asn.map(|asn| asn.to_string())),
+                );
+                format!("{network} {country} {subdivision} {point} {asn}")
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "10.1.0.0/16 DE   ",
+                "10.2.0.0/16 US US-CA  ",
+                "192.168.0.0/16 FR  48.86, 2.35 AS64500",
+                "192.168.1.0/24    AS1",
+            ]
+        );
+    }
+
+    #[test]
+    fn mistakes_in_geo_are_explained() {
+        for (text, message) in [
+            ("geodb = \"a\"\ngeo.database = \"b\"", "the database is named twice"),
+            ("geo.overrides.\"10.1.0.0/8\" = \"DE\"", "`10.1.0.0/8` has bits behind its length"),
+            ("geo.overrides.\"10.0.0.0/8\" = \"UK\"", "`UK` is no country"),
+            ("geo.overrides.\"10.0.0.0/8\" = \"US-\"", "`US-` is no subdivision"),
+            (
+                "geo.overrides.\"10.0.0.0/8\" = { country = \"DE\", subdivision = \"US-CA\" }",
+                "US-CA is not in DE (Germany)",
+            ),
+            ("geo.overrides.\"10.0.0.0/8\" = { lat = 1 }", "the location has no `lon`"),
+            ("geo.overrides.\"10.0.0.0/8\" = { city = 1 }", "unknown key `city` in the override"),
+            (
+                "[geo.overrides]\n\"fd00::/8\" = \"DE\"\n\"FD00::/8\" = \"DE\"",
+                "the network fd00::/8 stands here twice",
+            ),
+            ("geo.geodb = \"a\"", "unknown key `geodb` in [geo]"),
+            ("explain_to = [\"127.0.0.1\"]", "`127.0.0.1` is no network"),
+            ("max_change = 30", "`max_change` must be a share of the answers such as \"30%\""),
+            ("max_change = \"101%\"", "`max_change` must be a share such as \"30%\""),
+        ] {
+            let found = read(text).unwrap_err();
+            assert_eq!(found[0].message, message, "{text}");
+            assert_eq!(found.len(), 1, "{text}: {found:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The text of a file, with those of the files that it includes.
 //!
-//! A master file may be spread over several (`$INCLUDE`, RFC 1035 §5.1). To everything that reads them their texts are one:
+//! A master file may be spread over several (`$INCLUDE`, RFC 1035 §5.1), and a zone in TOML may name latency tables. To everything that reads them their texts are one:
 //! each file has a base, the offset at which its text begins, and a [`Span`] is told in offsets of the whole. Only
 //! [`Source::locate`] knows which file an offset is in, when a mistake is told to people.
 
@@ -12,14 +12,14 @@ pub struct Source {
     /// As shown to the user.
     pub path: String,
     pub text: String,
-    /// When the file was last changed, in seconds since 1970: the serial of an SOA that gives none, see
+    /// When the file was last changed, or a latency table of it, in seconds since 1970: the serial of an SOA that gives none, see
     /// [`super::derive_serial`].
     pub modified: u32,
     /// What the file includes, at any depth, in the order it was found.
     pub included: Vec<Included>,
 }
 
-/// One `$INCLUDE` and what it names.
+/// One `$INCLUDE`, or one latency table, and what it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Included {
     /// The file that includes: 0 is the zone file itself, and `n` what stands at `n - 1` of [`Source::included`].
@@ -77,6 +77,14 @@ impl Source {
     pub(super) fn locate(&self, offset: usize) -> Part<'_> {
         let own = Part { path: &self.path, text: &self.text, base: 0 };
         self.parts().take_while(|part| part.base <= offset).last().unwrap_or(own)
+    }
+
+    /// The latency table that the zone file means by this name.
+    pub(super) fn find_table(&self, name: &str) -> Result<Part<'_>, String> {
+        let included = self.included.iter().zip(self.parts().skip(1));
+        let mut wanted = included.filter(|(included, _)| included.name == name);
+        let (included, part) = wanted.next().ok_or("it was not read with the zone file")?;
+        included.text.as_ref().map(|_| part).map_err(String::clone)
     }
 
     /// What the file with this base means by a name that it includes.

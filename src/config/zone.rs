@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::diagnostic::{Findings, Span};
 use super::document::{Document, Form};
-use super::names::{Owner, Records, TypedRoute};
+use super::names::{Owner, Records};
 use super::routing::{Connected, connect};
-use super::{CompiledName, CompiledZone, advice, expectation};
+use super::{CompiledName, CompiledZone, advice, aliases, expectation, routes};
 use crate::limits::RRSET_OCTETS;
-use crate::policy::{PoolId, Route, Target};
 use crate::wire::{Name, RecordType};
 use crate::zone::{RRset, presentation};
 
@@ -16,24 +15,38 @@ use crate::zone::{RRset, presentation};
 const RECORD_HEADER_OCTETS: usize = 12;
 
 /// Compiles a document. The result is a zone only if the findings have no errors.
-pub(super) fn compile(document: &Document<'_>, findings: &mut Findings<'_>) -> CompiledZone {
+pub(super) fn compile<'d>(document: &'d Document<'d>, findings: &mut Findings<'_>) -> CompiledZone {
     let mut connected = connect(document, findings);
     let owners = sorted(&document.names);
     let compiled = owners.iter().map(|owner| {
         let compiled = compile_owner(owner, document, &mut connected, findings);
         (owner.name.value.clone(), compiled)
     });
-    let names: BTreeMap<Name, CompiledName> = compiled.collect();
+    let mut names: BTreeMap<Name, CompiledName> = compiled.collect();
+    aliases::resolve(document, &owners, &mut names, &connected.routing, findings);
     let tests = expectation::compile(document, &names, &connected.routing, findings);
     check_apex(document, findings);
     if !findings.has_errors() {
         connected.warn_unused(document, findings);
+        connected.warn_unreachable(findings);
         advice::give(document, &owners, findings);
     }
     let apex = document.apex.value.clone();
     let has_derived_serial = apex_of(document).is_some_and(|owner| owner.has_derived_serial);
+    let policy_spans = document.policies.iter().map(|policy| policy.name.span.clone()).collect();
+    let residencies = document.residencies.iter();
+    let residency_spans = residencies.map(|residency| residency.name.span.clone()).collect();
     let Connected { routing, checks, .. } = connected;
-    CompiledZone { apex, names, routing, checks, has_derived_serial, tests }
+    CompiledZone {
+        apex,
+        names,
+        routing,
+        checks,
+        has_derived_serial,
+        tests,
+        policy_spans,
+        residency_spans,
+    }
 }
 
 /// Owners in canonical order, so that the map is built in one go: with a million names comparing is much of the time.
@@ -57,11 +70,12 @@ fn compile_owner(
     });
     let rrsets = rrsets.collect();
     check_owner(owner, document, findings);
-    let target = owner.route.as_ref().and_then(|route| connected.route(route, findings));
-    if let (Some(target), Some(route)) = (target, &owner.route) {
-        check_route(owner, route, target, document, connected, findings);
-    }
-    CompiledName { rrsets, route: target.map(|target| Route { target, ttl }) }
+    let routes = if owner.routes.is_empty() {
+        Vec::new()
+    } else {
+        routes::compile(owner, document, connected, findings)
+    };
+    CompiledName { rrsets, routes }
 }
 
 /// The records of a set, none twice (RFC 2181 §5) and together no more than an answer holds.
@@ -130,9 +144,9 @@ fn check_cut(owner: &Owner<'_>, ns: &Records, findings: &mut Findings<'_>) {
     if name.is_wildcard() {
         findings.error(ns.rtype.span.clone(), "a wildcard cannot delegate (RFC 4592 §4.2)");
     }
-    if let Some(route) = &owner.route {
+    if let Some(span) = owner.chosen_span() {
         let message = format!("{name} is delegated and cannot be routed as well");
-        let error = findings.error(route.target.span.clone(), message);
+        let error = findings.error(span, message);
         error.related(ns.rtype.span.clone(), "delegated here");
     }
     if let Some(dname) = owner.records_of(RecordType::DNAME) {
@@ -165,8 +179,7 @@ fn check_cname(owner: &Owner<'_>, cname: &Records, is_apex: bool, findings: &mut
     }
     let other = owner.records.iter().find(|records| records.rtype.value != RecordType::CNAME);
     let other = other.map(|records| records.rtype.span.clone());
-    let route = owner.route.as_ref().map(|route| route.target.span.clone());
-    if let Some(other) = other.or(route) {
+    if let Some(other) = other.or_else(|| owner.chosen_span()) {
         findings
             .error(cname.rtype.span.clone(), format!("{name} has a CNAME beside other data"))
             .related(other, "the other data")
@@ -179,78 +192,6 @@ fn check_cname(owner: &Owner<'_>, cname: &Records, is_apex: bool, findings: &mut
     if let Some(span) = points_at {
         findings.error(span, format!("{name} is a CNAME of itself"));
     }
-}
-
-/// A route makes either addresses or an alias; its name may hold nothing that contradicts that.
-fn check_route(
-    owner: &Owner<'_>,
-    route: &TypedRoute<'_>,
-    target: Target,
-    document: &Document<'_>,
-    connected: &Connected<'_>,
-    findings: &mut Findings<'_>,
-) {
-    let name = &owner.name.value;
-    for rtype in [RecordType::A, RecordType::AAAA] {
-        if let Some(records) = owner.records_of(rtype) {
-            findings
-                .error(
-                    records.rtype.span.clone(),
-                    format!("{name} has {rtype} records beside a route"),
-                )
-                .related(route.target.span.clone(), "the route makes A and AAAA records")
-                .help("make a pool of these addresses, or remove the route");
-        }
-    }
-    let below = connected.routing.pools_below(target);
-    let (aliases, others): (Vec<PoolId>, Vec<PoolId>) =
-        below.into_iter().partition(|id| pool_of(document, *id).is_some_and(|p| p.cname.is_some()));
-    let Some(alias) = aliases.first().and_then(|id| pool_of(document, *id)) else {
-        return;
-    };
-    if let Some(other) = others.first().and_then(|id| pool_of(document, *id)) {
-        findings
-            .error(route.target.span.clone(), format!("{name} may become a CNAME or addresses"))
-            .related(alias.name.span.clone(), "this pool is a CNAME")
-            .related(other.name.span.clone(), "this pool is not")
-            .help("a name is one or the other: all pools of a route must be alike");
-    }
-    check_alias(owner, route, &aliases, document, findings);
-}
-
-/// A name whose route makes a CNAME.
-fn check_alias(
-    owner: &Owner<'_>,
-    route: &TypedRoute<'_>,
-    aliases: &[PoolId],
-    document: &Document<'_>,
-    findings: &mut Findings<'_>,
-) {
-    let name = &owner.name.value;
-    let span = route.target.span.clone();
-    if *name == document.apex.value {
-        findings
-            .error(span, "the apex cannot be a CNAME, and this route makes one")
-            .help("use pools of addresses at the apex");
-        return;
-    }
-    if let Some(other) = owner.records.first() {
-        findings
-            .error(span.clone(), format!("{name} would have a CNAME beside other data"))
-            .related(other.rtype.span.clone(), "the other data");
-    }
-    let pools = aliases.iter().filter_map(|id| pool_of(document, *id));
-    for cname in pools.filter_map(|pool| pool.cname.as_ref()) {
-        if cname.value == *name {
-            findings
-                .error(span.clone(), format!("{name} would be a CNAME of itself"))
-                .related(cname.span.clone(), "the alias");
-        }
-    }
-}
-
-fn pool_of<'d, 't>(document: &'d Document<'t>, id: PoolId) -> Option<&'d super::pool::Pool<'t>> {
-    document.pools.get(usize::from(id.0))
 }
 
 fn apex_of<'d, 't>(document: &'d Document<'t>) -> Option<&'d Owner<'t>> {

@@ -1,12 +1,18 @@
 //! Country codes: two letters that are known to mean a country.
 //!
 //! A [`CountryCode`] can only be made from a code in the table, so that whoever holds one can ask for its name and its
-//! continent without a second check. Neighbours: `country_table.rs` has the rows, [`Continent`] the continents.
+//! continent without a second check. Neighbours: `country_table.rs` has the rows, [`Continent`] the continents,
+//! `geodb/country-coordinates.txt` the points.
 
 use std::fmt;
 
 use super::continent::Continent;
+use super::coordinates::Coordinates;
 use super::country_table::{COUNTRIES, Row};
+use super::lines::find;
+
+/// One line a code, sorted: `DE 5098 1036`, hundredths of degrees of latitude and longitude.
+const POINTS: &str = include_str!("../../geodb/country-coordinates.txt");
 
 /// An assigned ISO 3166-1 alpha-2 code, or `XK`, in upper case.
 ///
@@ -39,9 +45,30 @@ impl CountryCode {
         row(self.0).and_then(|(_, continent, _)| *continent)
     }
 
+    /// A point inside of it, in the middle of its largest part (of the contiguous states for US). Every code has one.
+    pub fn coordinates(self) -> Option<Coordinates> {
+        let (latitude, longitude) = find(POINTS, self.as_str())?.split_once(' ')?;
+        Coordinates::read(latitude, longitude)
+    }
+
+    /// Whether it is mainland China, whose clients Route 53 sends to its regions there (rule 39).
+    pub fn is_china(self) -> bool {
+        self.0 == *b"CN"
+    }
+
     /// Every known code, in alphabetical order.
     pub fn all() -> impl Iterator<Item = Self> {
         COUNTRIES.iter().map(|(code, _, _)| Self(*code))
+    }
+
+    /// A code of another table of this module, whose tests see to it that the code is assigned.
+    pub(super) const fn of_table(code: [u8; 2]) -> Self {
+        Self(code)
+    }
+
+    /// The two letters as octets.
+    pub(super) fn octets(self) -> [u8; 2] {
+        self.0
     }
 
     /// Reads a code as databases write it: any case, nothing else forgiven. `ZZ`, `EU`, `A1` and the like are no
@@ -89,6 +116,32 @@ mod tests {
         assert!(COUNTRIES.is_sorted_by(|left, right| left.0 < right.0));
         assert_eq!(COUNTRIES.len(), 250, "249 of ISO 3166-1 and XK");
         assert!(CountryCode::all().all(|code| !code.name().is_empty()));
+    }
+
+    #[test]
+    fn every_country_has_a_point_in_it() {
+        assert!(POINTS.lines().is_sorted_by(|left, right| left.get(..2) < right.get(..2)));
+        assert_eq!(POINTS.lines().count(), COUNTRIES.len());
+        assert!(CountryCode::all().all(|code| code.coordinates().is_some()));
+        for (code, latitude, longitude) in [
+            ("DE", 51.2, 10.4),
+            ("US", 39.8, -98.6),
+            ("FR", 46.6, 2.4),
+            ("GF", 3.9, -53.2),
+            ("NZ", -43.5, 171.0),
+            ("RU", 61.0, 97.0),
+            ("FJ", -17.8, 178.0),
+            ("XK", 42.6, 20.9),
+            ("SG", 1.35, 103.8),
+            ("VA", 41.9, 12.45),
+            ("NO", 61.0, 9.5),
+            ("SJ", 78.7, 16.0),
+            ("CX", -10.5, 105.7),
+        ] {
+            let found = CountryCode::parse(code).unwrap().coordinates().unwrap();
+            let off = found.distance_km(Coordinates::new(latitude, longitude).unwrap());
+            assert!(off < 200.0, "{code} is at {found}, {off} km off");
+        }
     }
 
     #[test]

@@ -1,121 +1,105 @@
-//! A country database, read once into flat tables.
+//! A database of places, read once into flat tables.
 //!
-//! Everything about the file is settled here: each distinct record is decoded once into a [`Location`], special-purpose
-//! space is cut out, and what remains is one sorted list of prefixes per family that covers every address. After that
-//! no byte of the file is looked at again. Neighbours: `tree.rs` walks, `special.rs` says what is cut out,
-//! `prefix_map.rs` compiles what a policy needs out of this. Invariants: the lists start at the first address, are in
-//! order and have no gaps; every location number in them is an index into the locations; number 0 is "unknown".
+//! Neighbours: `file.rs` reads the file, `location.rs` knows what its records mean, `atlas.rs` lays everything else over it.
+//! Invariants: the lists of prefixes cover every address without gaps; every number in them is an index into the locations;
+//! number 0 is "unknown".
 
-use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv6Net};
-use maxminddb::{MaxMindDbError, PathElement, Reader};
+use ipnet::IpNet;
 
-use crate::limits::{DATABASE_NETWORKS, DATABASE_OCTETS, DATABASE_RECORDS};
+use crate::limits::DATABASE_NETWORKS;
 
-use super::country::CountryCode;
 use super::error::DatabaseError;
-use super::prefix::{Key, Prefix};
-use super::special;
-use super::tree::{Leaf, Tree};
-
-/// Where databases write the country, best first. The first that is there decides, even if it means nothing.
-const SHAPES: [&[PathElement<'static>]; 3] = [
-    &[PathElement::Key("country"), PathElement::Key("iso_code")],
-    &[PathElement::Key("registered_country"), PathElement::Key("iso_code")],
-    &[PathElement::Key("country_code")],
-];
+use super::file;
+use super::leaves::Leaves;
+use super::location::Location;
+use super::prefix::{Family, Key, map_network};
 
 /// The country database compiled into the program: bootstrap data, see `geodb/README.md`.
 const BUILT_IN: &[u8] = include_bytes!("../../geodb/iptoasn-country.mmdb");
 
-/// What a database knows of a client's place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Location {
-    /// The country, if the record named one that exists.
-    pub country: Option<CountryCode>,
-}
-
-/// The number of a [`Location`] in one [`Database`]; means nothing in another.
+/// The number of a [`Location`] in one [`Database`], or in one [`Atlas`](super::Atlas) of it; means nothing in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LocationId(u16);
+pub struct LocationId(u32);
 
 impl LocationId {
     /// No place known: not in the database, no usable country, or special-purpose address space.
     pub const UNKNOWN: Self = Self(0);
 
     /// The location of a number that [`LocationId::number`] gave.
-    pub fn from_number(number: u16) -> Self {
+    pub fn from_number(number: u32) -> Self {
         Self(number)
     }
 
-    /// The place in [`Database::locations`], as prefix maps store it.
-    pub fn number(self) -> u16 {
+    /// The place in [`Database::locations`], below 2^24.
+    pub fn number(self) -> u32 {
         self.0
     }
 
     /// The numbers of all these locations.
     pub fn all(locations: &[Location]) -> impl Iterator<Item = Self> + use<> {
-        let count = u16::try_from(locations.len()).unwrap_or(u16::MAX);
+        let count = u32::try_from(locations.len()).unwrap_or(u32::MAX);
         (0..count).map(Self)
     }
 
     /// The index into [`Database::locations`].
     pub fn index(self) -> usize {
-        self.0.into()
+        self.0 as usize
     }
 }
 
-/// The answer to "where is this address?".
+/// What one database says of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Located {
+pub struct DatabaseMatch {
     /// The place.
     pub location: LocationId,
     /// The prefix of the database that said so; holds the address that was asked for.
     pub network: IpNet,
 }
 
-/// A country database in memory.
+/// A database of places in memory.
 pub struct Database {
     kind: String,
     description: String,
     build_epoch: u64,
     /// Index 0 is the unknown location.
     locations: Vec<Location>,
+    has_subdivisions: bool,
+    has_coordinates: bool,
     pub(super) ipv4: Leaves<u32>,
     pub(super) ipv6: Leaves<u128>,
 }
 
 impl Database {
-    /// Reads a MaxMind DB file (GeoLite2, GeoIP2, DB-IP, IPtoASN and others that name a country in one of the three
-    /// usual ways).
+    /// Reads a MaxMind DB file of places (GeoLite2, GeoIP2, DB-IP, IPtoASN, IPinfo and others; Country, City or Enterprise).
     ///
-    /// Takes any bytes: a damaged or hostile file gives an error in bounded time. Keeps 7 octets for each IPv4 network
-    /// and 19 for each IPv6 network, nothing of `bytes`; reading the built-in one (860,000 networks) takes 40 ms.
+    /// Takes any octets: a damaged or hostile file gives an error in bounded time. Keeps 8 octets for each IPv4 network,
+    /// 20 for each IPv6 network and 16 for each distinct place, nothing of `bytes`; reading the built-in one (860,000
+    /// networks) takes 40 ms. Autonomous systems that a record may name too are passed over:
+    /// [`AsnDatabase`](super::AsnDatabase) reads them from a file of their own.
     pub fn read(bytes: &[u8]) -> Result<Self, DatabaseError> {
         Self::read_at_most(bytes, DATABASE_NETWORKS)
     }
 
     /// Reads a file of at most this many networks; tests ask for few.
     pub(super) fn read_at_most(bytes: &[u8], networks: usize) -> Result<Self, DatabaseError> {
-        if bytes.len() > DATABASE_OCTETS {
-            return Err(DatabaseError::TooLarge { what: "octets", limit: DATABASE_OCTETS });
+        let contents = file::read(bytes, networks, Location::read)?;
+        let locations = contents.values;
+        // A server that silently sends everyone to the default is worse than one that does not start.
+        if locations.len() < 2 {
+            return Err(DatabaseError::NoCountries { kind: contents.kind });
         }
-        let reader = Reader::from_source(bytes)?;
-        let tree = Tree::new(bytes, reader.metadata())?;
-        let mut places = Places::new(&reader, networks);
-        let (ipv4, ipv6) = collect_leaves(&tree, &mut places)?;
-        places.require_a_country()?;
-        let metadata = reader.metadata();
         Ok(Self {
-            kind: metadata.database_type.clone(),
-            description: english(&metadata.description),
-            build_epoch: metadata.build_epoch,
-            locations: places.locations,
-            ipv4,
-            ipv6,
+            kind: contents.kind,
+            description: contents.description,
+            build_epoch: contents.build_epoch,
+            has_subdivisions: locations.iter().any(|location| location.subdivision.is_some()),
+            has_coordinates: locations.iter().any(|location| location.coordinates.is_some()),
+            locations,
+            ipv4: contents.ipv4,
+            ipv6: contents.ipv6,
         })
     }
 
@@ -135,17 +119,28 @@ impl Database {
         self.locations.get(id.index()).copied().unwrap_or_default()
     }
 
+    /// Does any record name a subdivision by its code? If not, policies of subdivisions match nobody.
+    pub fn has_subdivisions(&self) -> bool {
+        self.has_subdivisions
+    }
+
+    /// Does any record have coordinates?
+    pub fn has_coordinates(&self) -> bool {
+        self.has_coordinates
+    }
+
     /// The place of an address, and the longest prefix of the database that holds it.
     ///
     /// An IPv4-mapped IPv6 address is located as its IPv4 address; the network is then written as IPv6. This is the
     /// slow, exact way, for `explain` and for tests; queries use a [`PrefixMap`](super::PrefixMap).
-    pub fn locate(&self, address: IpAddr) -> Located {
-        match address {
-            IpAddr::V4(address) => self.ipv4.locate(address.into()),
-            IpAddr::V6(address) => match address.to_ipv4_mapped() {
-                Some(mapped) => map_network(self.ipv4.locate(mapped.into())),
-                None => self.ipv6.locate(address.into()),
-            },
+    pub fn locate(&self, address: IpAddr) -> DatabaseMatch {
+        match Family::of(address) {
+            Family::Ipv4(key) => find(&self.ipv4, key),
+            Family::Ipv6(key) => find(&self.ipv6, key),
+            Family::Mapped(key) => {
+                let found = find(&self.ipv4, key);
+                DatabaseMatch { network: map_network(found.network), ..found }
+            }
         }
     }
 
@@ -166,12 +161,12 @@ impl Database {
 
     /// How many IPv4 prefixes the space is cut into.
     pub fn ipv4_networks(&self) -> usize {
-        self.ipv4.starts.len()
+        self.ipv4.len()
     }
 
     /// How many IPv6 prefixes the space is cut into.
     pub fn ipv6_networks(&self) -> usize {
-        self.ipv6.starts.len()
+        self.ipv6.len()
     }
 
     /// Heap octets held, for metrics.
@@ -182,6 +177,13 @@ impl Database {
             .saturating_add(self.ipv6.memory_octets())
             .saturating_add(locations)
     }
+}
+
+/// What the leaves of one family say of an address.
+fn find<K: Key>(leaves: &Leaves<K>, key: K) -> DatabaseMatch {
+    let (prefix, number) = leaves.find(key);
+    let network = prefix.start.network(prefix.depth);
+    DatabaseMatch { location: LocationId(number), network }
 }
 
 impl fmt::Debug for Database {
@@ -195,181 +197,4 @@ impl fmt::Debug for Database {
             .field("ipv6_networks", &self.ipv6_networks())
             .finish_non_exhaustive()
     }
-}
-
-/// The prefixes of one family as parallel vectors, sorted by first address, without gaps.
-pub(super) struct Leaves<K> {
-    starts: Vec<K>,
-    depths: Vec<u8>,
-    locations: Vec<LocationId>,
-}
-
-impl<K: Key> Leaves<K> {
-    const fn new() -> Self {
-        Self { starts: Vec::new(), depths: Vec::new(), locations: Vec::new() }
-    }
-
-    fn push(&mut self, prefix: Prefix<K>, location: LocationId) {
-        self.starts.push(prefix.start);
-        self.depths.push(prefix.depth);
-        self.locations.push(location);
-    }
-
-    /// Gives back what growing has reserved.
-    fn shrink(&mut self) {
-        self.starts.shrink_to_fit();
-        self.depths.shrink_to_fit();
-        self.locations.shrink_to_fit();
-    }
-
-    /// All prefixes with their locations, in address order.
-    pub fn iter(&self) -> impl Iterator<Item = (Prefix<K>, LocationId)> {
-        let prefixes = self.starts.iter().zip(&self.depths);
-        let prefixes = prefixes.map(|(&start, &depth)| Prefix { start, depth });
-        prefixes.zip(self.locations.iter().copied())
-    }
-
-    /// The prefix that holds `key`: the last one that does not start after it.
-    fn locate(&self, key: K) -> Located {
-        let at = self.starts.partition_point(|start| *start <= key).saturating_sub(1);
-        let start = self.starts.get(at).copied().unwrap_or(K::ZERO);
-        Located {
-            location: self.locations.get(at).copied().unwrap_or(LocationId::UNKNOWN),
-            network: start.network(self.depths.get(at).copied().unwrap_or(0)),
-        }
-    }
-
-    fn memory_octets(&self) -> usize {
-        let starts = std::mem::size_of_val(self.starts.as_slice());
-        let locations = std::mem::size_of_val(self.locations.as_slice());
-        starts.saturating_add(locations).saturating_add(self.depths.len())
-    }
-}
-
-/// Walks both families. A file for IPv4 alone leaves IPv6 unknown, cut as always.
-fn collect_leaves(
-    tree: &Tree<'_>,
-    places: &mut Places<'_>,
-) -> Result<(Leaves<u32>, Leaves<u128>), DatabaseError> {
-    let is_ipv6 = places.reader.metadata().ip_version == 6;
-    let ipv6_root = if is_ipv6 { 0 } else { tree.nothing() };
-    let (mut ipv4, mut ipv6) = (Leaves::new(), Leaves::new());
-    tree.walk(tree.ipv4_root(), &special::IPV4, |leaf| places.place(leaf, &mut ipv4))?;
-    tree.walk(ipv6_root, &special::IPV6, |leaf| places.place(leaf, &mut ipv6))?;
-    ipv4.shrink();
-    ipv6.shrink();
-    Ok((ipv4, ipv6))
-}
-
-/// The locations met so far, while a file is read.
-struct Places<'file> {
-    reader: &'file Reader<&'file [u8]>,
-    networks: usize,
-    /// How many networks are too many.
-    network_limit: usize,
-    locations: Vec<Location>,
-    /// Which number a location has.
-    numbers: HashMap<Location, LocationId>,
-    /// What a record of the tree turned out to be, so that it is decoded once.
-    records: HashMap<u32, LocationId>,
-}
-
-impl<'file> Places<'file> {
-    fn new(reader: &'file Reader<&'file [u8]>, network_limit: usize) -> Self {
-        let unknown = Location::default();
-        Self {
-            reader,
-            networks: 0,
-            network_limit,
-            locations: vec![unknown],
-            numbers: HashMap::from([(unknown, LocationId::UNKNOWN)]),
-            records: HashMap::new(),
-        }
-    }
-
-    /// Adds a leaf of the tree, under the location of its data.
-    fn place<K: Key>(&mut self, leaf: Leaf<K>, into: &mut Leaves<K>) -> Result<(), DatabaseError> {
-        self.networks = self.networks.saturating_add(1);
-        if self.networks > self.network_limit {
-            return Err(DatabaseError::TooLarge { what: "networks", limit: self.network_limit });
-        }
-        let location = match leaf.data {
-            Some(record) => self.location_of(record, leaf.prefix.start.address())?,
-            None => LocationId::UNKNOWN,
-        };
-        into.push(leaf.prefix, location);
-        Ok(())
-    }
-
-    /// The location that a record means; `address` is one that the tree leads to it.
-    fn location_of(&mut self, record: u32, address: IpAddr) -> Result<LocationId, DatabaseError> {
-        if let Some(known) = self.records.get(&record) {
-            return Ok(*known);
-        }
-        if self.records.len() >= DATABASE_RECORDS {
-            return Err(DatabaseError::TooLarge { what: "records", limit: DATABASE_RECORDS });
-        }
-        let country = read_country(self.reader, address)?;
-        let number = self.number(Location { country })?;
-        self.records.insert(record, number);
-        Ok(number)
-    }
-
-    /// The number of a location, a new one if it is new.
-    fn number(&mut self, location: Location) -> Result<LocationId, DatabaseError> {
-        if let Some(known) = self.numbers.get(&location) {
-            return Ok(*known);
-        }
-        let limit = usize::from(u16::MAX);
-        let number = u16::try_from(self.locations.len())
-            .map(LocationId)
-            .map_err(|_| DatabaseError::TooLarge { what: "locations", limit })?;
-        self.locations.push(location);
-        self.numbers.insert(location, number);
-        Ok(number)
-    }
-
-    /// Refuses a database that locates nobody: a server that silently sends everyone to the default is worse.
-    fn require_a_country(&self) -> Result<(), DatabaseError> {
-        if self.locations.iter().any(|location| location.country.is_some()) {
-            return Ok(());
-        }
-        let kind = self.reader.metadata().database_type.clone();
-        Err(DatabaseError::NoCountries { kind })
-    }
-}
-
-/// The country in the record of an address, by the first shape that is there. A value of another type under one of the
-/// names (IPinfo writes `country = "Germany"` beside `country_code`) is another shape, not damage.
-fn read_country(
-    reader: &Reader<&[u8]>,
-    address: IpAddr,
-) -> Result<Option<CountryCode>, DatabaseError> {
-    let record = reader.lookup(address)?;
-    for shape in SHAPES {
-        match record.decode_path::<&str>(shape) {
-            Ok(Some(code)) => return Ok(CountryCode::parse_lenient(code)),
-            Ok(None) | Err(MaxMindDbError::Decoding { .. }) => {}
-            Err(damage) => return Err(damage.into()),
-        }
-    }
-    Ok(None)
-}
-
-/// The English description, or the first there is.
-fn english(descriptions: &std::collections::BTreeMap<String, String>) -> String {
-    let text = descriptions.get("en").or_else(|| descriptions.values().next());
-    text.cloned().unwrap_or_default()
-}
-
-/// An IPv4 network written as the IPv4-mapped IPv6 network.
-fn map_network(located: Located) -> Located {
-    let IpNet::V4(network) = located.network else {
-        return located;
-    };
-    let address: Ipv6Addr = network.addr().to_ipv6_mapped();
-    let depth = network.prefix_len().saturating_add(special::MAPPED.depth);
-    // Refuses only depths over 128: 96 and at most 32.
-    let network = Ipv6Net::new(address, depth).unwrap_or_default();
-    Located { network: network.into(), ..located }
 }

@@ -1,7 +1,7 @@
-//! Why a country database cannot be used, and what the operator does next.
+//! Why a database cannot be used, and what the operator does next.
 //!
-//! Every message ends in the next move, because the reader has just copied a file into place and is waiting. Neighbour:
-//! `database.rs` makes these; the caller adds the file's name.
+//! Every message ends in the next move, because the reader has just copied a file into place and is waiting. Neighbours:
+//! `file.rs` and those that use it make these; the caller adds the file's name.
 
 use std::fmt;
 
@@ -21,9 +21,14 @@ pub enum DatabaseError {
         /// How many we take.
         limit: usize,
     },
-    /// A sound file in which no record names a country: use another kind of database.
+    /// A sound file in which no record names a place: use another kind of database.
     NoCountries {
         /// What the file says it is, for example `GeoLite2-ASN`.
+        kind: String,
+    },
+    /// A sound file in which no record names an autonomous system: use another kind of database.
+    NoAsns {
+        /// What the file says it is, for example `GeoLite2-City`.
         kind: String,
     },
 }
@@ -40,12 +45,17 @@ impl fmt::Display for DatabaseError {
             }
             Self::TooLarge { what, limit } => write!(
                 formatter,
-                "more than {limit} {what}: use a Country database, which is the smallest kind"
+                "more than {limit} {what}: use a smaller database (of places, a Country database is the smallest kind)"
             ),
             Self::NoCountries { kind } => write!(
                 formatter,
-                "no record of this database ({kind:?}) names a country, as country.iso_code, \
-                 registered_country.iso_code or country_code: use a Country or City database"
+                "no record of this database ({kind:?}) names a country (as country.iso_code, \
+                 registered_country.iso_code or country_code) or has coordinates: use a Country or City database"
+            ),
+            Self::NoAsns { kind } => write!(
+                formatter,
+                "no record of this database ({kind:?}) names an autonomous system, as \
+                 autonomous_system_number or asn: use an ASN database"
             ),
         }
     }
@@ -55,7 +65,10 @@ impl std::error::Error for DatabaseError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreadable(reason) => Some(reason),
-            Self::BrokenTree | Self::TooLarge { .. } | Self::NoCountries { .. } => None,
+            Self::BrokenTree
+            | Self::TooLarge { .. }
+            | Self::NoCountries { .. }
+            | Self::NoAsns { .. } => None,
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Prefix arithmetic for both address families, written once.
 //!
 //! The tree walk and the prefix map treat an address as a number and a prefix as (first address, depth). [`Key`] says
-//! what they need of such a number: `u32` is IPv4, `u128` is IPv6. Neighbours: `tree.rs`, `database.rs` and
-//! `prefix_map.rs` are generic over it. Invariant: a depth is at most [`Key::BITS`]; a deeper one gives the value that
+//! what they need of such a number: `u32` is IPv4, `u128` is IPv6. Neighbours: `tree.rs`, `leaves.rs`, `overlay.rs`,
+//! `merged.rs` and `shape.rs` are generic over it. Invariant: a depth is at most [`Key::BITS`]; a deeper one gives the value that
 //! changes nothing (no bit, the address itself), never a panic.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::{BitOr, BitXor};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::special::MAPPED;
 
 /// An address as a number, most significant bit first.
 pub(super) trait Key: Copy + Ord + BitOr<Output = Self> + BitXor<Output = Self> {
@@ -44,6 +46,21 @@ pub(super) trait Key: Copy + Ord + BitOr<Output = Self> + BitXor<Output = Self> 
 
     /// The prefix that starts here, for people.
     fn network(self, depth: u8) -> IpNet;
+
+    /// A prefix of people's, if it is of this family. One inside ::ffff:0:0/96 is a prefix of IPv4.
+    fn prefix_of(network: IpNet) -> Option<Prefix<Self>>;
+
+    /// The address after this one.
+    fn next(self) -> Option<Self>;
+
+    /// The address before this one; the first stays.
+    fn before(self) -> Self;
+
+    /// Depth of the largest prefix that starts here and does not go beyond `last`.
+    fn depth_up_to(self, last: Self) -> u8;
+
+    /// Does ::ffff:0:0/96 start here? No larger prefix does, so that a range cut here has it as a leaf of its own.
+    fn is_mapped_start(self) -> bool;
 }
 
 impl Key for u32 {
@@ -75,6 +92,33 @@ impl Key for u32 {
     fn network(self, depth: u8) -> IpNet {
         // Refuses only depths over 32, which the invariant excludes.
         Ipv4Net::new(self.into(), depth).unwrap_or_default().into()
+    }
+
+    fn prefix_of(network: IpNet) -> Option<Prefix<Self>> {
+        match canonical(network) {
+            IpNet::V4(network) => {
+                Some(Prefix { start: network.network().into(), depth: network.prefix_len() })
+            }
+            IpNet::V6(_) => None,
+        }
+    }
+
+    fn next(self) -> Option<Self> {
+        self.checked_add(1)
+    }
+
+    fn before(self) -> Self {
+        self.saturating_sub(1)
+    }
+
+    fn depth_up_to(self, last: Self) -> u8 {
+        // As many low bits as are zero here, and as the distance has ones: both at most 32.
+        let free = last.saturating_sub(self).checked_add(1).map_or(32, Self::ilog2);
+        32_u32.saturating_sub(free.min(self.trailing_zeros())) as u8
+    }
+
+    fn is_mapped_start(self) -> bool {
+        false
     }
 }
 
@@ -109,6 +153,75 @@ impl Key for u128 {
         // Refuses only depths over 128, which the invariant excludes.
         Ipv6Net::new(self.into(), depth).unwrap_or_default().into()
     }
+
+    fn prefix_of(network: IpNet) -> Option<Prefix<Self>> {
+        match canonical(network) {
+            IpNet::V6(network) => {
+                Some(Prefix { start: network.network().into(), depth: network.prefix_len() })
+            }
+            IpNet::V4(_) => None,
+        }
+    }
+
+    fn next(self) -> Option<Self> {
+        self.checked_add(1)
+    }
+
+    fn before(self) -> Self {
+        self.saturating_sub(1)
+    }
+
+    fn depth_up_to(self, last: Self) -> u8 {
+        // As many low bits as are zero here, and as the distance has ones: both at most 128.
+        let free = last.saturating_sub(self).checked_add(1).map_or(128, Self::ilog2);
+        128_u32.saturating_sub(free.min(self.trailing_zeros())) as u8
+    }
+
+    fn is_mapped_start(self) -> bool {
+        self == MAPPED.start
+    }
+}
+
+/// A prefix without host bits; as IPv4 if it is inside ::ffff:0:0/96, because its addresses are looked up as IPv4.
+pub(super) fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(inner) = network else {
+        return network.trunc();
+    };
+    let depth = inner.prefix_len().checked_sub(MAPPED.depth);
+    let mapped = depth.zip(inner.addr().to_ipv4_mapped());
+    let mapped = mapped.and_then(|(depth, address)| Ipv4Net::new(address, depth).ok());
+    mapped.map_or(network, IpNet::V4).trunc()
+}
+
+/// An address as its family looks it up: an IPv4-mapped one is an IPv4 address.
+pub(super) enum Family {
+    Ipv4(u32),
+    /// An IPv4 address that was written as IPv6, so that depths count the 96 bits before it.
+    Mapped(u32),
+    Ipv6(u128),
+}
+
+impl Family {
+    #[inline]
+    pub fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::Ipv4(address.into()),
+            IpAddr::V6(address) => match address.to_ipv4_mapped() {
+                Some(mapped) => Self::Mapped(mapped.into()),
+                None => Self::Ipv6(address.into()),
+            },
+        }
+    }
+}
+
+/// An IPv4 network written as the IPv4-mapped IPv6 network.
+pub(super) fn map_network(network: IpNet) -> IpNet {
+    let IpNet::V4(network) = network else {
+        return network;
+    };
+    let depth = network.prefix_len().saturating_add(MAPPED.depth);
+    // Refuses only depths over 128: 96 and at most 32.
+    Ipv6Net::new(network.addr().to_ipv6_mapped(), depth).unwrap_or_default().into()
 }
 
 /// A prefix: its first address and its depth.
@@ -139,13 +252,6 @@ impl<K: Key> Prefix<K> {
         Some([Self { start: self.start, depth }, Self { start: upper, depth }])
     }
 
-    /// The prefix that this one is the upper half of, if `lower` is the lower half.
-    pub fn joined_with(self, lower: Self) -> Option<Self> {
-        let depth = self.depth.checked_sub(1)?;
-        let is_sibling = lower.depth == self.depth && lower.start ^ self.start == K::branch(depth);
-        is_sibling.then_some(Self { start: lower.start, depth })
-    }
-
     /// Does this prefix hold all of `other`?
     pub fn contains(self, other: Self) -> bool {
         self.start <= other.start && other.last() <= self.last()
@@ -163,14 +269,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn halves_join_to_the_whole() {
+    fn halves_are_inside_the_whole() {
         let whole = Prefix { start: 0x0a00_0000_u32, depth: 8 };
         let [lower, upper] = whole.halves().unwrap();
         assert_eq!(upper.start, 0x0a80_0000);
-        assert_eq!(upper.joined_with(lower), Some(whole));
+        assert_eq!((lower.start, lower.last().next()), (whole.start, Some(upper.start)));
         assert!(whole.contains(upper) && !upper.contains(whole));
         assert_eq!(Prefix { start: 1_u128, depth: 128 }.halves(), None);
         assert_eq!(Prefix::<u128>::ALL.last(), u128::MAX);
+    }
+
+    #[test]
+    fn ranges_begin_with_their_largest_prefix() {
+        assert_eq!(0_u32.depth_up_to(u32::MAX), 0);
+        assert_eq!(0_u32.depth_up_to(u32::MAX - 1), 1);
+        assert_eq!(0x0a00_0000_u32.depth_up_to(0x0a00_00ff), 24);
+        assert_eq!(0x0a00_0000_u32.depth_up_to(0x0a00_01fe), 24);
+        assert_eq!(0x0a00_0004_u32.depth_up_to(u32::MAX), 30);
+        assert_eq!(7_u32.depth_up_to(7), 32);
+        assert_eq!((0_u128.depth_up_to(u128::MAX), (1_u128 << 127).depth_up_to(u128::MAX)), (0, 1));
+        assert_eq!(u128::MAX.depth_up_to(u128::MAX), 128);
+    }
+
+    #[test]
+    fn mapped_prefixes_are_those_of_ipv4() {
+        let parse = |text: &str| text.parse::<IpNet>().unwrap();
+        for (text, expected) in [
+            ("::ffff:10.1.2.3/112", "10.1.0.0/16"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::ffff:0:0/95", "::fffe:0:0/95"),
+            ("2001:db8::1/32", "2001:db8::/32"),
+            ("10.1.2.3/8", "10.0.0.0/8"),
+        ] {
+            assert_eq!(canonical(parse(text)), parse(expected), "{text}");
+        }
+        assert_eq!(map_network(parse("10.0.0.0/8")), parse("::ffff:10.0.0.0/104"));
+        assert_eq!(u128::prefix_of(parse("::ffff:10.0.0.0/104")), None);
     }
 
     #[test]
@@ -181,13 +315,5 @@ mod tests {
         assert_eq!((buckets[1], buckets[2], buckets[3]), (0, 1, 65));
         assert_eq!((buckets[5], u128::MAX.bucket()), (0x3_ffc1, u128::BUCKETS - 1));
         assert_eq!((u32::MAX.bucket(), u32::MAX.low()), (u32::BUCKETS - 1, 0xffff));
-    }
-
-    #[test]
-    fn neighbours_of_two_parents_do_not_join() {
-        let left = Prefix { start: 0x0a80_0000_u32, depth: 9 };
-        let right = Prefix { start: 0x0b00_0000_u32, depth: 9 };
-        assert_eq!(right.joined_with(left), None);
-        assert_eq!(Prefix::<u32>::ALL.joined_with(Prefix::ALL), None);
     }
 }

@@ -1,56 +1,74 @@
 //! Address → class and scope: what the query path asks.
 //!
-//! A policy tells places apart only so far (Germany, the rest of Europe, everyone else). Each such partition gives every
-//! location a *class*, and a [`PrefixMap`] says which class an address has and, for EDNS Client Subnet, the scope: the
+//! A policy tells positions apart only so far (Germany, the rest of Europe, everyone else). Each such partition gives every
+//! position a *class*, and a [`PrefixMap`] says which class an address has and, for EDNS Client Subnet, the scope: the
 //! depth of the leaf in the smallest prefix tree for that partition, in which equal siblings are merged for as long as
-//! there are any (rule B9, RFC 7871 §7.2.1). Merging is one pass over the database's leaves in address order.
+//! there are any (rule B9, RFC 7871 §7.2.1).
 //!
-//! | structure | why, why not (IPv4, nanoseconds a lookup in a batch / waiting for each other) |
-//! |---|---|
-//! | index of buckets, halving inside the one | chosen: 14 / 33, IPv6 47 / 48, 12 MiB for the finest partition |
-//! | halving over everything | 94 / 95 |
-//! | DIR-24-8 | 7 / 130, and 36 MiB a map: misses in cache and TLB |
-//! | compressed trie | 3 / 12, at several times the code; if a profile ever asks for it |
+//! A zone may have a hundred policies. Their maps are made in two steps: [`Atlas::merge`] merges leaves that no policy of the
+//! zone tells apart, once, and each map says class and scope for each leaf that is left, in two octets ([`Codes`]). The
+//! leaves themselves, and the index over them, are shared ([`Shape`]): that is 2 MB for a hundred partitions of a million
+//! networks each, where a map of its own takes 3 to 12.
 //!
-//! The first row is `cargo bench --bench geo`, the others were measured before there was this code. Buckets are /16s for
-//! IPv4. For IPv6 they are the /22s of 2000::/4, where all allocations are: with /16s, ten thousand leaves share one
-//! bucket and the index saves nothing (82 / 96); with /24s it saves 3 ns more and costs 3 MiB.
-//!
-//! Neighbour: `database.rs` is what it is made from. Invariants: leaves are in address order without gaps; each bucket's
-//! entry is the leaf that holds its first address.
+//! Neighbours: `merged.rs` is what it is made from, `shape.rs` finds the leaf of an address.
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use super::database::{Database, Leaves, LocationId};
-use super::prefix::{Key, Prefix};
+use super::atlas::Atlas;
+use super::leaves::Mark;
+use super::merged::{Merged, Settled};
+use super::prefix::Family;
+use super::shape::Shape;
 use super::special;
+
+/// How many scopes there are, 0 to 128: a narrow code is a class times this, plus a scope.
+const SCOPES: u16 = 129;
+
+/// How many classes narrow codes can tell.
+const NARROW_CLASSES: usize = (u16::MAX / SCOPES) as usize;
 
 /// What a [`PrefixMap`] says of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrefixMatch {
-    /// The class of the address's location, as given to [`PrefixMap::build`].
-    pub class: u16,
+    /// The class of the address's position, as given to [`PrefixMap::build`].
+    pub class: u32,
     /// Length of the shortest prefix with this address in which every address has this class.
     pub scope: u8,
 }
 
 /// A partition of all addresses into classes. Never changes; share it.
 pub struct PrefixMap {
-    ipv4: Table<u32>,
-    ipv6: Table<u128>,
+    shape: Arc<Shape>,
+    /// The classes that narrow codes count.
+    classes: Box<[u32]>,
+    ipv4: Codes,
+    ipv6: Codes,
 }
 
 impl PrefixMap {
-    /// Compiles a partition. `class_of` is indexed by [`LocationId::index`] and as long as
-    /// [`Database::locations`]; a location beyond its end has the class of the unknown location, or 0.
-    pub fn build(database: &Database, class_of: &[u16]) -> Self {
-        let ipv4 = merge(&database.ipv4, |_, location| Some(class(class_of, location)));
-        let mapped = uniform_class(&ipv4);
-        let ipv6 = merge(&database.ipv6, |prefix, location| {
-            if prefix == special::MAPPED { mapped } else { Some(class(class_of, location)) }
-        });
-        Self { ipv4: Table::build(&ipv4), ipv6: Table::build(&ipv6) }
+    /// Compiles a partition. `class_of` says the class of each coarse class that was given to [`Atlas::merge`]; a coarse class
+    /// beyond its end has the class of the first one, or 0. Classes are below 2^24; any numbers will do.
+    pub fn build(merged: &Merged, class_of: &[u32]) -> Self {
+        let mut classes = class_of.to_vec();
+        classes.sort_unstable();
+        classes.dedup();
+        if classes.is_empty() {
+            classes.push(0);
+        }
+        let (ipv4, ipv6) = match classes.len() <= NARROW_CLASSES {
+            true => narrow_codes(merged, class_of, &classes),
+            false => wide_codes(merged, class_of),
+        };
+        Self { shape: Arc::clone(&merged.shape), classes: classes.into(), ipv4, ipv6 }
+    }
+
+    /// The map of a partition that is alone: of an atlas, with the class of each position.
+    pub fn of(atlas: &Atlas, class_of: &[u32]) -> Self {
+        let top = class_of.iter().copied().max().unwrap_or(0);
+        let same: Vec<u32> = (0..=top).collect();
+        Self::build(&atlas.merge(class_of), &same)
     }
 
     /// The class of an address, and its scope.
@@ -58,162 +76,115 @@ impl PrefixMap {
     /// An IPv4-mapped IPv6 address has the class of its IPv4 address, and a scope that counts the 96 bits before it.
     #[inline]
     pub fn lookup(&self, address: IpAddr) -> PrefixMatch {
-        match address {
-            IpAddr::V4(address) => self.ipv4.lookup(address.into()),
-            IpAddr::V6(address) => match address.to_ipv4_mapped() {
-                Some(mapped) => {
-                    let found = self.ipv4.lookup(mapped.into());
-                    let scope = found.scope.saturating_add(special::MAPPED.depth);
-                    PrefixMatch { scope, ..found }
-                }
-                None => self.ipv6.lookup(address.into()),
-            },
+        match Family::of(address) {
+            Family::Ipv4(key) => self.ipv4.at(self.shape.ipv4.find(key), &self.classes),
+            Family::Ipv6(key) => self.ipv6.at(self.shape.ipv6.find(key), &self.classes),
+            Family::Mapped(key) => {
+                let found = self.ipv4.at(self.shape.ipv4.find(key), &self.classes);
+                let scope = found.scope.saturating_add(special::MAPPED.depth);
+                PrefixMatch { scope, ..found }
+            }
         }
     }
 
-    /// How many IPv4 leaves are left after merging.
-    pub fn ipv4_leaves(&self) -> usize {
-        self.ipv4.leaves.len()
+    /// How many leaves it shares with the maps of the same [`Merged`], IPv4 and IPv6.
+    pub fn leaves(&self) -> (usize, usize) {
+        (self.shape.ipv4.len(), self.shape.ipv6.len())
     }
 
-    /// How many IPv6 leaves are left after merging.
-    pub fn ipv6_leaves(&self) -> usize {
-        self.ipv6.leaves.len()
-    }
-
-    /// Heap octets held, for metrics.
+    /// Heap octets that it holds alone, for metrics.
     pub fn memory_octets(&self) -> usize {
-        self.ipv4.memory_octets().saturating_add(self.ipv6.memory_octets())
+        let classes = std::mem::size_of_val(self.classes.as_ref());
+        self.ipv4.memory_octets().saturating_add(self.ipv6.memory_octets()).saturating_add(classes)
+    }
+
+    /// Heap octets that it shares with the maps of the same [`Merged`], and a number that these maps have in common.
+    pub fn shared_octets(&self) -> (usize, usize) {
+        (Arc::as_ptr(&self.shape).addr(), self.shape.memory_octets())
     }
 }
 
 impl fmt::Debug for PrefixMap {
     /// How large it is, not its million numbers.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("PrefixMap")
-            .field("ipv4_leaves", &self.ipv4_leaves())
-            .field("ipv6_leaves", &self.ipv6_leaves())
-            .finish_non_exhaustive()
+        formatter.debug_struct("PrefixMap").field("leaves", &self.leaves()).finish_non_exhaustive()
     }
 }
 
-/// The class of a location.
-fn class(class_of: &[u16], location: LocationId) -> u16 {
-    let class = class_of.get(location.index()).or_else(|| class_of.first());
-    class.copied().unwrap_or(0)
+/// What each leaf of one family says.
+enum Codes {
+    /// The place of the class among the map's classes, times [`SCOPES`], plus the scope.
+    Narrow(Box<[u16]>),
+    /// For partitions into very many classes.
+    Wide(Box<[Mark]>),
 }
 
-/// A prefix and the class of all its addresses. `None` where there are several, which only ::ffff:0:0/96 can have: it
-/// equals no other, so nothing merges with it.
-struct Merged<K> {
-    prefix: Prefix<K>,
-    class: Option<u16>,
-}
-
-impl<K: Key> Merged<K> {
-    /// The parent of both, if they are its halves and of one class.
-    fn joined_with(&self, lower: &Self) -> Option<Self> {
-        if self.class != lower.class {
-            return None;
-        }
-        let prefix = self.prefix.joined_with(lower.prefix)?;
-        Some(Self { prefix, class: self.class })
-    }
-}
-
-/// The only class there is, if the whole family is one leaf.
-///
-/// The IPv6 tree needs it for ::ffff:0:0/96, whose addresses are looked up as IPv4: with several classes in there, its
-/// neighbours must not merge with it.
-fn uniform_class(ipv4: &[Merged<u32>]) -> Option<u16> {
-    match ipv4 {
-        [all] => all.class,
-        _ => None,
-    }
-}
-
-/// Merges equal siblings, and the results again, in one pass: when an upper half arrives, its lower half is on top of
-/// what has been merged so far, or is not of one class.
-fn merge<K: Key>(
-    leaves: &Leaves<K>,
-    class_of: impl Fn(Prefix<K>, LocationId) -> Option<u16>,
-) -> Vec<Merged<K>> {
-    let mut merged: Vec<Merged<K>> = Vec::new();
-    for (prefix, location) in leaves.iter() {
-        let mut leaf = Merged { prefix, class: class_of(prefix, location) };
-        while let Some(parent) = merged.last().and_then(|lower| leaf.joined_with(lower)) {
-            merged.pop();
-            leaf = parent;
-        }
-        merged.push(leaf);
-    }
-    merged
-}
-
-/// The leaves of one family, in address order, behind an index of buckets.
-struct Table<K: Key> {
-    /// For each bucket, the leaf that holds its first address; then the number of leaves.
-    first: Vec<u32>,
-    /// First address of each leaf, as compared inside its bucket.
-    lows: Vec<K::Low>,
-    /// What each leaf says.
-    leaves: Vec<PrefixMatch>,
-}
-
-impl<K: Key> Table<K> {
-    fn build(merged: &[Merged<K>]) -> Self {
-        let mut table = Self {
-            first: Vec::with_capacity(K::BUCKETS.saturating_add(1)),
-            lows: Vec::with_capacity(merged.len()),
-            leaves: Vec::with_capacity(merged.len()),
-        };
-        for leaf in merged {
-            table.push(leaf);
-        }
-        table.first.push(table.next());
-        table
-    }
-
-    /// Adds a leaf, and begins the buckets whose first address it holds.
-    fn push(&mut self, leaf: &Merged<K>) {
-        let Prefix { start, depth: scope } = leaf.prefix;
-        let begun = leaf.prefix.last().bucket().saturating_add(1);
-        if self.first.len() < begun {
-            self.first.resize(begun, self.next());
-        }
-        self.lows.push(start.low());
-        self.leaves.push(PrefixMatch { class: leaf.class.unwrap_or(0), scope });
-    }
-
-    /// The number of the next leaf; fits, because a database has at most 2^24.
-    fn next(&self) -> u32 {
-        self.leaves.len() as u32
-    }
-
+impl Codes {
+    /// What the leaf of this number says.
     #[inline]
-    fn lookup(&self, key: K) -> PrefixMatch {
-        // The invariant leaves no way to miss; a scope of one address would be the harmless answer.
-        self.find(key).unwrap_or(PrefixMatch { class: 0, scope: K::BITS })
-    }
-
-    /// The last leaf of the bucket that does not start after `key`. A bucket inside a larger leaf has none that starts
-    /// in it: then that leaf is the answer.
-    #[inline]
-    fn find(&self, key: K) -> Option<PrefixMatch> {
-        let &[from, to, ..] = self.first.get(key.bucket()..)? else {
-            return None;
-        };
-        let (from, to) = (from as usize, to as usize);
-        let low = key.low();
-        let starts_before = self.lows.get(from..to)?.partition_point(|start| *start <= low);
-        self.leaves.get(from.saturating_add(starts_before.saturating_sub(1))).copied()
+    fn at(&self, leaf: usize, classes: &[u32]) -> PrefixMatch {
+        match self {
+            Self::Narrow(codes) => {
+                let code = codes.get(leaf).copied().unwrap_or(0);
+                let class = classes.get(usize::from(code / SCOPES)).copied().unwrap_or(0);
+                // The rest of a division by 129 fits.
+                PrefixMatch { class, scope: (code % SCOPES) as u8 }
+            }
+            Self::Wide(marks) => {
+                let mark = marks.get(leaf).copied().unwrap_or(Mark::new(0, 0));
+                PrefixMatch { class: mark.number(), scope: mark.depth() }
+            }
+        }
     }
 
     fn memory_octets(&self) -> usize {
-        let index = std::mem::size_of_val(self.first.as_slice());
-        let lows = std::mem::size_of_val(self.lows.as_slice());
-        let leaves = std::mem::size_of_val(self.leaves.as_slice());
-        index.saturating_add(lows).saturating_add(leaves)
+        match self {
+            Self::Narrow(codes) => std::mem::size_of_val(codes.as_ref()),
+            Self::Wide(marks) => std::mem::size_of_val(marks.as_ref()),
+        }
     }
+}
+
+/// Codes of two octets, by the place of each class among `classes`.
+fn narrow_codes(merged: &Merged, class_of: &[u32], classes: &[u32]) -> (Codes, Codes) {
+    let place_of = |class: &u32| classes.binary_search(class).unwrap_or(0) as u32;
+    let places: Vec<u32> = class_of.iter().map(place_of).collect();
+    let code = |settled: &Settled| {
+        // Fits: there are at most NARROW_CLASSES places.
+        (settled.class as u16).saturating_mul(SCOPES).saturating_add(settled.depth.into())
+    };
+    let (ipv4, ipv6) = fill(merged, 0, &places, code);
+    (Codes::Narrow(ipv4), Codes::Narrow(ipv6))
+}
+
+/// Codes of four octets.
+fn wide_codes(merged: &Merged, class_of: &[u32]) -> (Codes, Codes) {
+    let mark = |settled: &Settled| Mark::new(settled.class, settled.depth);
+    let (ipv4, ipv6) = fill(merged, Mark::new(0, 0), class_of, mark);
+    (Codes::Wide(ipv4), Codes::Wide(ipv6))
+}
+
+/// Writes what is settled for each leaf. A leaf that never settles is ::ffff:0:0/96, for which nobody asks.
+fn fill<C: Copy>(
+    merged: &Merged,
+    unsettled: C,
+    class_of: &[u32],
+    code: impl Fn(&Settled) -> C,
+) -> (Box<[C]>, Box<[C]>) {
+    let (ipv4, ipv6) = merged.leaves();
+    let mut ipv4 = vec![unsettled; ipv4].into_boxed_slice();
+    let mut ipv6 = vec![unsettled; ipv6].into_boxed_slice();
+    let beyond = class_of.first().copied().unwrap_or(0);
+    let write = |codes: &mut [C], settled: Settled| {
+        let code = code(&settled);
+        if let Some(leaves) = codes.get_mut(settled.leaves) {
+            leaves.fill(code);
+        }
+    };
+    merged.settle(
+        |coarse| class_of.get(coarse as usize).copied().unwrap_or(beyond),
+        |settled| write(&mut ipv4, settled),
+        |settled| write(&mut ipv6, settled),
+    );
+    (ipv4, ipv6)
 }

@@ -29,7 +29,8 @@
 )]
 
 pub mod check;
-pub mod machine;
+pub mod latency;
+mod machine;
 pub mod observation;
 pub mod status_set;
 pub mod tally;
@@ -39,6 +40,7 @@ pub use check::{
     CheckSpec, HttpCheck, HttpCheckError, ProbeAddress, ProbeTarget, Protocol, Threshold,
     ThresholdError,
 };
+pub use latency::SmoothedLatency;
 pub use machine::{Decision, Machine, State};
 pub use observation::{FailureReason, NothingReason, Observation};
 pub use status_set::{StatusSet, StatusSetError};

@@ -4,7 +4,7 @@
 //! in what is known, and publishes it together with the snapshot whose policies hold its ids.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// The number of a target in its generation: its index in the list the prober was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,6 +32,17 @@ pub enum Status {
 pub struct View {
     /// One [`Status`] per target, as [`encode`] writes it.
     states: Box<[AtomicU8]>,
+    /// Beside it, what only some policies ask for.
+    history: Box<[History]>,
+}
+
+/// What a view knows of a target beside its status.
+#[derive(Default)]
+struct History {
+    /// When it came up again after it was down, in milliseconds of the prober's clock; 0 if it never was down.
+    recovered_ms: AtomicU64,
+    /// The latency that was last made known, in microseconds; 0 if none was.
+    latency_us: AtomicU32,
 }
 
 /// The only code that a reader tells apart from the others.
@@ -40,7 +51,8 @@ const DOWN: u8 = 2;
 impl View {
     /// A view of `count` targets, all Unknown.
     pub fn new(count: usize) -> Self {
-        Self { states: (0..count).map(|_| AtomicU8::new(encode(Status::Unknown))).collect() }
+        let states = (0..count).map(|_| AtomicU8::new(encode(Status::Unknown))).collect();
+        Self { states, history: (0..count).map(|_| History::default()).collect() }
     }
 
     /// Whether an endpoint with this check may be handed out: it is not Down. Without a check it always may (Route 53
@@ -59,6 +71,47 @@ impl View {
         if let Some(slot) = self.slot(id) {
             slot.store(encode(status), Ordering::Relaxed);
         }
+    }
+
+    /// When a target came up again after it was down, on the clock of [`View::set_recovered_ms`]; nothing if it never was down.
+    pub fn recovered_ms(&self, id: TargetId) -> Option<u64> {
+        let recovered = self.past(id)?.recovered_ms.load(Ordering::Relaxed);
+        (recovered != 0).then_some(recovered)
+    }
+
+    /// Stores the time of a recovery. Only the prober calls this, before the status.
+    pub fn set_recovered_ms(&self, id: TargetId, moment: u64) {
+        if let Some(past) = self.past(id) {
+            past.recovered_ms.store(moment, Ordering::Relaxed);
+        }
+    }
+
+    /// How long a target takes to answer, in microseconds, as it was last made known.
+    pub fn latency_us(&self, id: TargetId) -> Option<u32> {
+        let latency = self.past(id)?.latency_us.load(Ordering::Relaxed);
+        (latency != 0).then_some(latency)
+    }
+
+    /// Stores a latency; 0 forgets it. Only the prober calls this.
+    pub fn set_latency_us(&self, id: TargetId, latency: u32) {
+        if let Some(past) = self.past(id) {
+            past.latency_us.store(latency, Ordering::Relaxed);
+        }
+    }
+
+    fn past(&self, id: TargetId) -> Option<&History> {
+        self.history.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// A view of its own with what this one says now.
+    pub fn copy(&self) -> Self {
+        let copy = Self::new(self.len());
+        for (id, status) in self.iter() {
+            copy.set_recovered_ms(id, self.recovered_ms(id).unwrap_or(0));
+            copy.set_latency_us(id, self.latency_us(id).unwrap_or(0));
+            copy.set(id, status);
+        }
+        copy
     }
 
     /// How many targets this view has.

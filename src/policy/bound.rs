@@ -1,22 +1,48 @@
-//! The tree of one zone, bound to a geo database and to the numbers of the probe targets.
+//! The tree of one zone, bound to an atlas and to the numbers of the probe targets.
 //!
-//! Binding is done at load; what it precomputes is what a query would otherwise look up: which targets a location's smallest,
-//! next and default place list (rule 29), and which view entry decides an endpoint's health.
+//! Binding is done at load; what it precomputes is what a query would otherwise look up: in which order a rule tries its targets
+//! for the clients of each area, and which view entry decides an endpoint's health.
 
-use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-use super::tree::{AllDown, MinUp, Place, PoolId, Routing, Rule, Target, Weight};
-use crate::geo::{Location, LocationId};
+use super::areas::{AreaId, Areas, Chart, Restriction, Survey, survey};
+use super::sticky::target_key;
+use super::tree::{
+    AllDown, MinUp, Policy, PolicyId, PoolId, Routing, Rule, Target, Weight, Weighted,
+};
+use crate::geo::Atlas;
 use crate::health::TargetId;
 use crate::wire::RecordType;
+
+/// What decides whether an endpoint is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Nothing: it counts as up (rule 3).
+    Unchecked,
+    /// What is probed for it.
+    Target(TargetId),
+    /// It is no address: the addresses of its pool decide, one of which must be up.
+    Addresses,
+}
+
+impl Health {
+    /// What is probed, if anything is.
+    pub fn target(self) -> Option<TargetId> {
+        match self {
+            Self::Target(target) => Some(target),
+            Self::Unchecked | Self::Addresses => None,
+        }
+    }
+}
 
 /// An endpoint as an answer needs it.
 #[derive(Clone, Debug)]
 pub struct BoundEndpoint {
     pub rtype: RecordType,
     pub rdata: Box<[u8]>,
-    /// Whose state decides; without one the endpoint counts as up (rule 3).
-    pub health: Option<TargetId>,
+    pub health: Health,
+    /// The pool that it is of, which in the set of a multivalue policy differs.
+    pub pool: PoolId,
 }
 
 /// A pool as an answer needs it.
@@ -31,17 +57,42 @@ impl BoundPool {
     pub fn holds(&self, rtype: RecordType) -> bool {
         self.endpoints.iter().any(|endpoint| endpoint.rtype == rtype)
     }
+
+    /// Whether the pool's health never changes.
+    pub(super) fn is_unchecked(&self) -> bool {
+        self.endpoints.iter().all(|endpoint| endpoint.health == Health::Unchecked)
+    }
 }
 
-/// How a policy chooses, with places resolved.
+/// A weighted choice, ready to draw.
+#[derive(Clone, Debug)]
+pub(super) struct Lottery {
+    pub(super) targets: Box<[(Weight, Target)]>,
+    /// Of each target, for sticky draws: the same on every server.
+    pub(super) keys: Box<[u64]>,
+    pub(super) sticky: Option<u64>,
+    pub(super) ramp: Option<Ramp>,
+}
+
+/// How weights grow after a recovery (B7).
+#[derive(Clone, Debug)]
+pub(super) struct Ramp {
+    pub(super) length_ms: u64,
+    /// For each target, the pools whose recovery counts: itself, or all below.
+    pub(super) pools: Box<[Box<[PoolId]>]>,
+}
+
+/// How a policy chooses.
 #[derive(Clone, Debug)]
 pub(super) enum BoundRule {
-    Weighted(Box<[(Weight, Target)]>),
+    Weighted(Lottery),
     Failover(Box<[Target]>),
-    /// Which chain each location takes, and the chains: targets in the order in which they are tried.
-    Geolocation {
-        chain_of: Box<[u16]>,
-        chains: Box<[Box<[Target]>]>,
+    /// In an order that depends on the client.
+    ByArea {
+        chart: Chart,
+        /// The targets of a latency policy with the pools below each, for clients of whom nothing but measurements can tell.
+        measured: Box<[(Target, Box<[PoolId]>)]>,
+        hysteresis: u8,
     },
     /// The pools, in order of index, and all their endpoints as one pool, in the order of the zone file.
     Multivalue {
@@ -50,7 +101,7 @@ pub(super) enum BoundRule {
     },
 }
 
-/// A policy with places resolved.
+/// A policy, bound.
 #[derive(Clone, Debug)]
 pub(super) struct BoundPolicy {
     pub(super) rule: BoundRule,
@@ -63,37 +114,59 @@ pub(super) struct BoundPolicy {
 pub struct BoundRouting {
     pub(super) pools: Vec<BoundPool>,
     pub(super) policies: Vec<BoundPolicy>,
+    restriction_of: Box<[u32]>,
+    restrictions: Box<[Restriction]>,
+    /// By policy, whether it or one below asks where the client is.
+    uses_location: Box<[bool]>,
+    /// By policy, itself and all below.
+    below: Box<[Box<[PolicyId]>]>,
 }
 
 impl BoundRouting {
-    /// Binds a tree to the locations of a database. `health_of` tells which target decides about an endpoint, by its pool
-    /// and its place in it.
+    /// Binds a tree to what an atlas knows of clients. `health_of` tells what decides about an endpoint, by its pool and its
+    /// place in it. Gives the areas as well, in which the tree treats all clients alike.
     pub fn new(
         routing: &Routing,
-        locations: &[Location],
-        health_of: impl Fn(PoolId, usize) -> Option<TargetId>,
-    ) -> Self {
-        let pools = (0u16..).map(PoolId).zip(&routing.pools).map(|(id, pool)| BoundPool {
-            endpoints: pool
-                .endpoints
-                .iter()
-                .enumerate()
-                .map(|(place, endpoint)| BoundEndpoint {
-                    rtype: endpoint.rtype,
-                    rdata: endpoint.rdata.clone(),
-                    health: health_of(id, place),
-                })
-                .collect(),
-            min_up: pool.min_up,
-        });
-        let pools: Vec<BoundPool> = pools.collect();
-        let policies = routing.policies.iter().map(|policy| BoundPolicy {
-            rule: bind_rule(&policy.rule, locations, &pools),
+        atlas: &Atlas,
+        health_of: impl Fn(PoolId, usize) -> Health,
+    ) -> (Self, Areas) {
+        let pools: Vec<BoundPool> = (0u16..)
+            .map(PoolId)
+            .zip(&routing.pools)
+            .map(|(id, pool)| BoundPool {
+                endpoints: pool
+                    .endpoints
+                    .iter()
+                    .enumerate()
+                    .map(|(place, endpoint)| BoundEndpoint {
+                        rtype: endpoint.rtype,
+                        rdata: endpoint.rdata.clone(),
+                        health: health_of(id, place),
+                        pool: id,
+                    })
+                    .collect(),
+                min_up: pool.min_up,
+            })
+            .collect();
+        let Survey { charts, restriction_of, restrictions, areas } = survey(routing, atlas);
+        let policies = routing.policies.iter().zip(charts).map(|(policy, chart)| BoundPolicy {
+            rule: bind_rule(policy, chart, routing, &pools),
             evaluate_health: policy.evaluate_health,
             all_down: policy.all_down,
         });
         let policies = policies.collect();
-        Self { pools, policies }
+        let ids = || (0u16..).map(PolicyId).take(routing.policies.len()).map(Target::Policy);
+        let uses_location = ids().map(|target| routing.uses_location(target)).collect();
+        let below = ids().map(|target| routing.policies_below(target).into()).collect();
+        (Self { pools, policies, restriction_of, restrictions, uses_location, below }, areas)
+    }
+
+    /// Pools without policies.
+    #[cfg(test)]
+    pub(super) fn of_pools(pools: Vec<BoundPool>) -> Self {
+        let (policies, restriction_of) = (Vec::new(), [].into());
+        let (uses_location, below) = ([].into(), [].into());
+        Self { pools, policies, restriction_of, restrictions: [].into(), uses_location, below }
     }
 
     pub fn pool(&self, id: PoolId) -> Option<&BoundPool> {
@@ -125,34 +198,88 @@ impl BoundRouting {
         }
     }
 
-    pub(super) fn policy(&self, id: super::tree::PolicyId) -> Option<&BoundPolicy> {
+    /// Whether a selection below `target` asks where the client is, and not only in which named networks.
+    pub(super) fn uses_location(&self, target: Target) -> bool {
+        match target {
+            // A pool alone does, if residency bars it for some.
+            Target::Pool(_) => self.restrictions.len() > 1,
+            Target::Policy(id) => {
+                self.uses_location.get(usize::from(id.0)).copied().unwrap_or(false)
+            }
+        }
+    }
+
+    /// Whether a rule at or below `target` knows the clients of an area by a named network or a table.
+    pub(super) fn is_placed(&self, area: AreaId, target: Target) -> bool {
+        let Target::Policy(id) = target else { return false };
+        let below = self.below.get(usize::from(id.0)).map(|below| &**below).unwrap_or_default();
+        below.iter().filter_map(|id| self.policy(*id)).any(|policy| match &policy.rule {
+            BoundRule::ByArea { chart, .. } => chart.is_placed(area),
+            _ => false,
+        })
+    }
+
+    pub(super) fn policy(&self, id: PolicyId) -> Option<&BoundPolicy> {
         self.policies.get(usize::from(id.0))
     }
-}
 
-impl BoundRule {
-    /// The targets that a client at `location` may be sent to by a geolocation rule, in order.
-    pub(super) fn chain<'a>(
-        chain_of: &[u16],
-        chains: &'a [Box<[Target]>],
-        location: LocationId,
-    ) -> &'a [Target] {
-        let chain =
-            chain_of.get(location.index()).and_then(|&chain| chains.get(usize::from(chain)));
-        chain.map_or(&[], |chain| chain)
+    /// What the clients of an area are restricted to (B4).
+    #[inline]
+    pub(super) fn restriction(&self, area: AreaId) -> Option<&Restriction> {
+        let number = self.restriction_of.get(area.index()).filter(|number| **number != 0)?;
+        self.restrictions.get(usize::try_from(*number).ok()?)
     }
 }
 
-fn bind_rule(rule: &Rule, locations: &[Location], pools: &[BoundPool]) -> BoundRule {
-    match rule {
+fn bind_rule(
+    policy: &Policy,
+    chart: Option<Chart>,
+    routing: &Routing,
+    pools: &[BoundPool],
+) -> BoundRule {
+    let below = |target| routing.pools_below(target).into_iter().collect();
+    match &policy.rule {
         Rule::RoundRobin(targets) => {
-            BoundRule::Weighted(targets.iter().map(|&target| (Weight(1), target)).collect())
+            let targets = targets.iter().map(|&target| (Weight(1), target)).collect();
+            let even = Weighted { targets, sticky: None, ramp: None };
+            BoundRule::Weighted(bind_lottery(&policy.name, &even, routing))
+        }
+        Rule::Weighted(weighted) => {
+            BoundRule::Weighted(bind_lottery(&policy.name, weighted, routing))
         }
         Rule::Multivalue(ids) => bind_union(ids, pools),
-        Rule::Weighted(targets) => BoundRule::Weighted(targets.as_slice().into()),
         Rule::Failover(targets) => BoundRule::Failover(targets.as_slice().into()),
-        Rule::Geolocation(places) => bind_places(places, locations),
+        Rule::Latency(latency) => BoundRule::ByArea {
+            chart: chart.unwrap_or_default(),
+            measured: latency.targets.iter().map(|to| (to.target, below(to.target))).collect(),
+            hysteresis: latency.hysteresis,
+        },
+        Rule::Geolocation { .. } | Rule::Ip { .. } | Rule::Geoproximity { .. } => {
+            BoundRule::ByArea {
+                chart: chart.unwrap_or_default(),
+                measured: [].into(),
+                hysteresis: 0,
+            }
+        }
     }
+}
+
+fn bind_lottery(policy: &str, weighted: &Weighted, routing: &Routing) -> Lottery {
+    let targets = || weighted.targets.iter().map(|(_, target)| *target);
+    let pools_of = |target| routing.pools_below(target).into_iter().collect();
+    Lottery {
+        targets: weighted.targets.as_slice().into(),
+        keys: targets().map(|to| target_key(policy, routing.target_name(to))).collect(),
+        sticky: weighted.sticky,
+        ramp: weighted.ramp.map(|length| Ramp {
+            length_ms: milliseconds(length),
+            pools: targets().map(pools_of).collect(),
+        }),
+    }
+}
+
+fn milliseconds(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn bind_union(ids: &[PoolId], pools: &[BoundPool]) -> BoundRule {
@@ -161,42 +288,4 @@ fn bind_union(ids: &[PoolId], pools: &[BoundPool]) -> BoundRule {
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     BoundRule::Multivalue { pools: ids.into(), union: BoundPool { endpoints, min_up: MinUp::ONE } }
-}
-
-fn bind_places(places: &BTreeMap<Place, Vec<Target>>, locations: &[Location]) -> BoundRule {
-    let mut numbers: HashMap<Box<[Target]>, u16> = HashMap::new();
-    let mut chains: Vec<Box<[Target]>> = Vec::new();
-    let chain_of = locations.iter().map(|location| {
-        let chain = chain_for(places, location);
-        *numbers.entry(chain).or_insert_with_key(|chain| {
-            // A chain per country at most, so that the number fits.
-            let number = u16::try_from(chains.len()).unwrap_or(u16::MAX);
-            chains.push(chain.clone());
-            number
-        })
-    });
-    let chain_of = chain_of.collect();
-    BoundRule::Geolocation { chain_of, chains: chains.into() }
-}
-
-/// The targets of the places that hold a location, the smallest place first (rules 25, 29 and 30), none named twice.
-fn chain_for(places: &BTreeMap<Place, Vec<Target>>, location: &Location) -> Box<[Target]> {
-    let mut chain: Vec<Target> = Vec::new();
-    for place in places_of(location) {
-        for &target in places.get(&place).into_iter().flatten() {
-            if !chain.contains(&target) {
-                chain.push(target);
-            }
-        }
-    }
-    chain.into()
-}
-
-/// The places that hold a location, the smallest first. A client without a location is in the default only (rule 27).
-pub(crate) fn places_of(location: &Location) -> impl Iterator<Item = Place> {
-    let country = location.country;
-    let continent = country.and_then(|country| country.continent());
-    let known =
-        [country.map(Place::Country), continent.map(Place::Continent), Some(Place::Default)];
-    known.into_iter().flatten()
 }

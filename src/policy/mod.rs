@@ -19,20 +19,29 @@
     clippy::arithmetic_side_effects
 )]
 
+mod areas;
 mod bound;
+mod chain;
 mod partition;
+mod places;
 mod random;
 mod select;
+mod sticky;
 mod trace;
 mod tree;
 
-pub(crate) use bound::places_of;
-pub use bound::{BoundEndpoint, BoundPool, BoundRouting};
-pub use partition::partition;
+pub(crate) use areas::holds;
+pub use areas::{AreaId, Areas, Spot};
+pub use bound::{BoundEndpoint, BoundPool, BoundRouting, Health};
+pub(crate) use chain::{biased_distance, latencies, latency_source, location_of};
+pub use partition::{Partition, partition, pools_reached};
+pub(crate) use places::places_of;
 pub use random::Random;
 pub use select::{Choice, Chosen, Selection};
+pub use sticky::{StickyKey, stable_hash, sticky_scope};
 pub use trace::{NoTrace, Step, Trace};
 pub use tree::{
-    AllDown, CheckId, Endpoint, MinUp, Place, Policy, PolicyId, Pool, PoolId, Route, Routing, Rule,
-    Target, Weight,
+    AllDown, CheckId, Endpoint, Group, GroupId, Latency, LatencySource, LatencyTarget, MinUp,
+    NetworkLocation, Place, Policy, PolicyId, Pool, PoolId, Residency, Route, Routing, Rule, Site,
+    TableId, Target, Weight, Weighted,
 };

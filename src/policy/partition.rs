@@ -1,7 +1,7 @@
-//! Which locations a tree of policies tells apart.
+//! Which areas a tree of policies tells apart.
 //!
-//! Two locations are in the same class if the tree, with its places resolved for each, comes down to the same choice among
-//! the same pools in every state of health. So the classes do not move with health, and the prefix map made of them gives
+//! The areas of a zone are what all its policies together tell apart; one tree has fewer classes. Two areas are in the same class
+//! if the tree, with its chains for each, comes down to the same choice among the same pools in every state of health. So the classes do not move with health, and the prefix map made of them gives
 //! each client the shortest prefix in which everybody gets the same answer set (rule B9).
 //!
 //! Trees are compared in a form in which what can never matter is left out: what stands in a list behind a target that is
@@ -12,9 +12,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::bound::{BoundRouting, BoundRule};
-use super::tree::{AllDown, PolicyId, PoolId, Target, Weight};
-use crate::geo::{Location, LocationId};
+use super::areas::{AreaId, Areas, Restriction};
+use super::bound::{BoundRouting, BoundRule, Lottery};
+use super::chain::Order;
+use super::tree::{AllDown, PolicyId, PoolId, Target};
 
 /// The pools whose endpoints are handed out together, in order: one, or those of a multivalue policy.
 type Leaf = Vec<PoolId>;
@@ -30,12 +31,23 @@ enum Reduced {
     Failover(Vec<u32>),
     /// Subtrees and their weights above 0, in order, without a common divisor.
     Weighted(Vec<(u32, u32)>),
+    /// A draw in which it matters which target is which: sticky with a seed, or of weights that ramp for so many milliseconds.
+    Drawn {
+        seed: Option<u64>,
+        ramp: Option<u64>,
+        members: Vec<DrawnMember>,
+    },
+    /// Subtrees in the order of the measured latency to the pools beside them, with the hysteresis.
+    Measured(u8, Vec<(Vec<PoolId>, u32)>),
     /// A subtree, walked as if all were up (rules 4 and 52).
     LastResort(u32),
     /// An empty answer, or SERVFAIL, as `all_down` says (B2).
     NoData,
     ServFail,
 }
+
+/// A target of a draw: its key, its weight, and the subtree that it comes down to.
+type DrawnMember = (u64, u32, u32);
 
 /// What is tried in a list, one after the other.
 #[derive(Clone, Copy)]
@@ -54,7 +66,9 @@ enum Stage {
 
 struct Reducer<'a> {
     routing: &'a BoundRouting,
-    location: LocationId,
+    area: AreaId,
+    restriction: Option<&'a Restriction>,
+    together: bool,
     numbers: &'a mut HashMap<Reduced, u32>,
     known: &'a mut Vec<Reduced>,
 }
@@ -63,6 +77,24 @@ impl<'a> Reducer<'a> {
     /// The whole tree: what is up, and if nothing is, as if all were (rule 4).
     fn reduce(&mut self, target: Target) -> u32 {
         self.list([Stage::Up(target), Stage::LastResort(target)], &BTreeSet::new())
+    }
+
+    fn fails_closed(&self) -> bool {
+        self.restriction.is_some_and(|restriction| restriction.fails_closed)
+    }
+
+    /// What of some pools this client may be answered with (B4).
+    fn allowed(&self, mut leaf: Leaf) -> Leaf {
+        if let Some(restriction) = self.restriction {
+            leaf.retain(|pool| restriction.allows(*pool));
+        }
+        leaf
+    }
+
+    /// The pools as one set, if there are any.
+    fn endpoints(&mut self, leaf: Leaf) -> u32 {
+        let leaf = self.allowed(leaf);
+        self.number(if leaf.is_empty() { Reduced::Nothing } else { Reduced::Endpoints(leaf) })
     }
 
     fn number(&mut self, reduced: Reduced) -> u32 {
@@ -91,16 +123,17 @@ impl<'a> Reducer<'a> {
             Reduced::Endpoints(leaf) => self.is_unchecked(leaf),
             Reduced::Failover(members) => members.iter().any(|one| self.is_always_up(*one)),
             Reduced::Weighted(members) => members.iter().any(|(one, _)| self.is_always_up(*one)),
+            Reduced::Drawn { members, .. } => {
+                members.iter().any(|(_, _, one)| self.is_always_up(*one))
+            }
+            Reduced::Measured(_, members) => members.iter().any(|(_, one)| self.is_always_up(*one)),
             Reduced::LastResort(_) | Reduced::NoData | Reduced::ServFail => true,
         }
     }
 
     /// Whether some endpoints are up in every state of health, for every type.
     fn is_unchecked(&self, leaf: &[PoolId]) -> bool {
-        let is_free = |id: &PoolId| {
-            let pool = self.routing.pool(*id);
-            pool.is_none_or(|pool| pool.endpoints.iter().all(|endpoint| endpoint.health.is_none()))
-        };
+        let is_free = |id: &PoolId| self.routing.pool(*id).is_none_or(|pool| pool.is_unchecked());
         let is_any_free = self.is_of_one_kind(leaf) && leaf.iter().any(is_free);
         is_any_free || leaf.iter().all(is_free)
     }
@@ -115,9 +148,10 @@ impl<'a> Reducer<'a> {
 
     /// What is left of a leaf where others are known to be down. Pools of other types than the rest are not left out, as they
     /// decide which types the set has.
-    fn leaf(&mut self, mut leaf: Leaf, down: &BTreeSet<Leaf>) -> u32 {
+    fn leaf(&mut self, leaf: Leaf, down: &BTreeSet<Leaf>) -> u32 {
+        let mut leaf = self.allowed(leaf);
         let is_down = |pool: &PoolId| down.contains(&vec![*pool]);
-        if down.contains(&leaf) || leaf.iter().all(is_down) {
+        if leaf.is_empty() || down.contains(&leaf) || leaf.iter().all(is_down) {
             return self.number(Reduced::Nothing);
         }
         if self.is_of_one_kind(&leaf) {
@@ -153,6 +187,12 @@ impl<'a> Reducer<'a> {
             Reduced::Weighted(members) => {
                 members.iter().for_each(|(one, _)| self.add_leaves(*one, leaves));
             }
+            Reduced::Drawn { members, .. } => {
+                members.iter().for_each(|(_, _, one)| self.add_leaves(*one, leaves));
+            }
+            Reduced::Measured(_, members) => {
+                members.iter().for_each(|(_, one)| self.add_leaves(*one, leaves));
+            }
             Reduced::LastResort(inner) => self.add_leaves(*inner, leaves),
         }
     }
@@ -183,7 +223,9 @@ impl<'a> Reducer<'a> {
 
     fn stage(&mut self, stage: Stage, down: &BTreeSet<Leaf>) -> u32 {
         match stage {
-            Stage::Branch(target) if self.is_evaluated(target) => self.up(target, down),
+            Stage::Branch(target) if self.is_evaluated(target) || self.fails_closed() => {
+                self.up(target, down)
+            }
             Stage::Branch(target) => {
                 self.list([Stage::Up(target), Stage::LastResort(target)], down)
             }
@@ -211,43 +253,89 @@ impl<'a> Reducer<'a> {
         let Target::Policy(policy) = target else {
             return self.number(Reduced::Nothing);
         };
-        match self.targets_in_order(policy) {
-            Some(targets) => self.list(targets.iter().copied().map(Stage::Branch), down),
-            None => self.list([Stage::Weighted(policy), Stage::Unweighted(policy)], down),
-        }
-    }
-
-    /// The targets of a policy that takes the first that is up; nothing for one that draws.
-    fn targets_in_order(&self, policy: PolicyId) -> Option<&'a [Target]> {
-        match &self.routing.policy(policy)?.rule {
-            BoundRule::Failover(targets) => Some(targets),
-            BoundRule::Geolocation { chain_of, chains } => {
-                Some(BoundRule::chain(chain_of, chains, self.location))
+        match &self.routing.policy(policy).map(|policy| &policy.rule) {
+            Some(BoundRule::Failover(targets)) => {
+                self.list(targets.iter().copied().map(Stage::Branch), down)
             }
-            BoundRule::Weighted(_) | BoundRule::Multivalue { .. } => None,
+            Some(BoundRule::ByArea { chart, measured, hysteresis }) => {
+                match chart.order(self.area) {
+                    Some(Order::Fixed(targets)) => {
+                        self.list(targets.iter().copied().map(Stage::Branch), down)
+                    }
+                    Some(Order::Measured) => {
+                        self.measured(measured, *hysteresis, |this, target| {
+                            this.stage(Stage::Branch(target), down)
+                        })
+                    }
+                    None => self.number(Reduced::Nothing),
+                }
+            }
+            _ => self.list([Stage::Weighted(policy), Stage::Unweighted(policy)], down),
         }
     }
 
-    fn weights(&self, policy: PolicyId) -> &'a [(Weight, Target)] {
+    /// The targets of a latency policy, which come in the order of the moment.
+    fn measured(
+        &mut self,
+        targets: &[(Target, Box<[PoolId]>)],
+        hysteresis: u8,
+        mut reduce: impl FnMut(&mut Self, Target) -> u32,
+    ) -> u32 {
+        let mut members: Vec<(Vec<PoolId>, u32)> = Vec::new();
+        for (target, pools) in targets {
+            let member = reduce(self, *target);
+            if !self.is_nothing(member) {
+                members.push((self.allowed(pools.to_vec()), member));
+            }
+        }
+        match members.as_slice() {
+            [] => self.number(Reduced::Nothing),
+            [(_, only)] => *only,
+            _ => self.number(Reduced::Measured(hysteresis, members)),
+        }
+    }
+
+    fn lottery(&self, policy: PolicyId) -> Option<&'a Lottery> {
         match self.routing.policy(policy).map(|policy| &policy.rule) {
-            Some(BoundRule::Weighted(targets)) => targets,
-            _ => &[],
+            Some(BoundRule::Weighted(lottery)) => Some(lottery),
+            _ => None,
         }
     }
 
     /// The targets of a weighted policy whose share is not 0.
     fn tier(&mut self, policy: PolicyId, share: impl Fn(u32) -> u32, down: &BTreeSet<Leaf>) -> u32 {
-        let shares = self.weights(policy).iter().map(|(weight, to)| (share(weight.0.into()), *to));
-        let shares = shares.filter(|(share, _)| *share > 0);
-        let shares = shares.map(|(share, to)| (share, self.stage(Stage::Branch(to), down)));
-        let shares: Vec<(u32, u32)> = shares.collect();
-        self.weigh(&shares)
+        let Some(lottery) = self.lottery(policy) else { return self.number(Reduced::Nothing) };
+        let mut members: Vec<DrawnMember> = Vec::new();
+        for ((weight, to), key) in lottery.targets.iter().zip(&lottery.keys) {
+            let share = share(weight.0.into());
+            if share > 0 {
+                members.push((*key, share, self.stage(Stage::Branch(*to), down)));
+            }
+        }
+        self.draw(lottery, members)
+    }
+
+    /// A draw among subtrees, those that are nothing left out.
+    fn draw(&mut self, lottery: &Lottery, mut members: Vec<DrawnMember>) -> u32 {
+        members.retain(|(_, _, member)| !self.is_nothing(*member));
+        let seed = lottery.sticky.or(self.together.then_some(0));
+        let ramp = lottery.ramp.as_ref().map(|ramp| ramp.length_ms);
+        match members.as_slice() {
+            [] => self.number(Reduced::Nothing),
+            [(_, _, only)] => *only,
+            _ if seed.is_none() && ramp.is_none() => {
+                let shares: Vec<(u32, u32)> =
+                    members.iter().map(|(_, share, member)| (*share, *member)).collect();
+                self.weigh(&shares)
+            }
+            _ => self.number(Reduced::Drawn { seed, ramp, members }),
+        }
     }
 
     /// Weighted subtrees as one: those that are nothing left out, equal ones added up.
     fn weigh(&mut self, shares: &[(u32, u32)]) -> u32 {
         let mut members: BTreeMap<u32, u32> = BTreeMap::new();
-        for &(share, member) in shares.iter().filter(|(_, member)| !self.is_nothing(*member)) {
+        for &(share, member) in shares {
             let sum = members.entry(member).or_default();
             *sum = sum.saturating_add(share);
         }
@@ -264,13 +352,19 @@ impl<'a> Reducer<'a> {
     /// What a target with nothing up gives: most times what it would if all were up. Pools without a check are no other then
     /// than when they are up. Who is in none of the places gets no last resort either.
     fn last_resort(&mut self, target: Target) -> u32 {
+        if self.fails_closed() {
+            return self.number(Reduced::NoData);
+        }
         let any = self.any(target);
         let any = match self.routing.all_down(target) {
             _ if self.is_nothing(any) => any,
             AllDown::IgnoreHealth => any,
             AllDown::NoData => return self.number(Reduced::NoData),
             AllDown::ServFail => return self.number(Reduced::ServFail),
-            AllDown::Pool(pool) => self.number(Reduced::Endpoints(vec![pool])),
+            AllDown::Pool(pool) => match self.endpoints(vec![pool]) {
+                barred if self.is_nothing(barred) => any,
+                resort => resort,
+            },
         };
         let mut leaves = BTreeSet::new();
         self.add_leaves(any, &mut leaves);
@@ -282,27 +376,41 @@ impl<'a> Reducer<'a> {
 
     fn any(&mut self, target: Target) -> u32 {
         if let Some(leaf) = self.leaf_of(target) {
-            return self.number(Reduced::Endpoints(leaf));
+            return self.endpoints(leaf);
         }
         let Target::Policy(policy) = target else {
             return self.number(Reduced::Nothing);
         };
-        if let Some(targets) = self.targets_in_order(policy) {
-            let nothing = self.number(Reduced::Nothing);
-            let mut each = targets.iter().map(|to| self.any(*to));
-            return each.find(|one| *one != nothing).unwrap_or(nothing);
+        match self.routing.policy(policy).map(|policy| &policy.rule) {
+            Some(BoundRule::Failover(targets)) => self.any_first(targets),
+            Some(BoundRule::ByArea { chart, measured, hysteresis }) => match chart.order(self.area)
+            {
+                Some(Order::Fixed(targets)) => self.any_first(targets),
+                Some(Order::Measured) => self.measured(measured, *hysteresis, Self::any),
+                None => self.number(Reduced::Nothing),
+            },
+            Some(BoundRule::Weighted(lottery)) => self.any_drawn(lottery),
+            Some(BoundRule::Multivalue { .. }) | None => self.number(Reduced::Nothing),
         }
-        let mut shares: Vec<(u32, u32)> = Vec::new();
-        for &(weight, to) in self.weights(policy) {
-            shares.push((weight.0.into(), self.any(to)));
+    }
+
+    fn any_first(&mut self, targets: &[Target]) -> u32 {
+        let nothing = self.number(Reduced::Nothing);
+        let mut each = targets.iter().map(|to| self.any(*to));
+        each.find(|one| *one != nothing).unwrap_or(nothing)
+    }
+
+    fn any_drawn(&mut self, lottery: &Lottery) -> u32 {
+        let mut members: Vec<DrawnMember> = Vec::new();
+        for ((weight, to), key) in lottery.targets.iter().zip(&lottery.keys) {
+            members.push((*key, weight.0.into(), self.any(*to)));
         }
-        let is_live = |(_, member): &(u32, u32)| !self.is_nothing(*member);
-        shares.retain(is_live);
-        if shares.iter().all(|(share, _)| *share == 0) {
-            shares.iter_mut().for_each(|(share, _)| *share = 1);
+        members.retain(|(_, _, member)| !self.is_nothing(*member));
+        if members.iter().all(|(_, share, _)| *share == 0) {
+            members.iter_mut().for_each(|(_, share, _)| *share = 1);
         }
-        shares.retain(|(share, _)| *share > 0);
-        self.weigh(&shares)
+        members.retain(|(_, share, _)| *share > 0);
+        self.draw(lottery, members)
     }
 }
 
@@ -314,35 +422,82 @@ fn common_divisor(one: u32, other: u32) -> u32 {
     }
 }
 
-/// The class of each location for the tree below `target`, as the first location of the same class; nothing if the tree
-/// treats all clients alike.
-///
-/// [`LocationId::UNKNOWN`] is always a class of its own: a client subnet without a location is answered by the resolver's
-/// address, which may be anywhere.
+/// The classes that a tree divides the areas of its zone into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// By area.
+    pub class_of: Box<[u32]>,
+    /// By class, an area that stands for it.
+    pub representatives: Box<[AreaId]>,
+    /// Whether class 0 is the clients that nobody can place: they are placed by their resolver's address then.
+    pub has_unlocated: bool,
+}
+
+impl Partition {
+    /// The class of an area.
+    pub fn class(&self, area: AreaId) -> u32 {
+        self.class_of.get(area.index()).copied().unwrap_or(0)
+    }
+
+    /// The area that stands for a class.
+    pub fn representative(&self, class: u32) -> AreaId {
+        let at = usize::try_from(class).unwrap_or(usize::MAX);
+        self.representatives.get(at).copied().unwrap_or(AreaId::UNKNOWN)
+    }
+}
+
+/// Every pool that the clients of an area may be answered with from the tree below `target`, in some state of health.
+pub fn pools_reached(
+    routing: &BoundRouting,
+    area: AreaId,
+    target: Target,
+    together: bool,
+) -> BTreeSet<PoolId> {
+    let (mut numbers, mut known) = (HashMap::new(), Vec::new());
+    let restriction = routing.restriction(area);
+    let (numbers, known) = (&mut numbers, &mut known);
+    let mut reducer = Reducer { routing, area, restriction, together, numbers, known };
+    let reduced = reducer.reduce(target);
+    let mut leaves = BTreeSet::new();
+    reducer.add_leaves(reduced, &mut leaves);
+    leaves.into_iter().flatten().collect()
+}
+
+/// Divides the areas of a zone for the tree below `target`; nothing if the tree treats all clients alike. `together` is whether
+/// one selection serves all types (B8).
 pub fn partition(
     routing: &BoundRouting,
+    areas: &Areas,
     target: Target,
-    locations: &[Location],
-) -> Option<Vec<u16>> {
+    together: bool,
+) -> Option<Partition> {
     let mut numbers = HashMap::new();
     let mut known = Vec::new();
-    let reduced: Vec<u32> = LocationId::all(locations)
-        .map(|location| {
-            Reducer { routing, location, numbers: &mut numbers, known: &mut known }.reduce(target)
+    let reduced: Vec<u32> = areas
+        .all()
+        .map(|area| {
+            let restriction = routing.restriction(area);
+            let (numbers, known) = (&mut numbers, &mut known);
+            Reducer { routing, area, restriction, together, numbers, known }.reduce(target)
         })
         .collect();
-    let first = reduced.first()?;
-    if reduced.iter().all(|number| number == first) {
+    let first = *reduced.first()?;
+    if reduced.iter().all(|number| *number == first) {
         return None;
     }
-    let mut representatives: HashMap<u32, u16> = HashMap::new();
-    let classes = LocationId::all(locations).zip(&reduced).map(|(location, &number)| {
-        let own = location.number();
-        if location == LocationId::UNKNOWN {
-            own
-        } else {
-            *representatives.entry(number).or_insert(own)
-        }
+    // Those of whom nothing is known, and who are treated like that: a client subnet of this class is answered by the resolver's
+    // address, which may be anywhere. Where only named networks matter there is no such class: whoever is in none is in none.
+    let has_unlocated = routing.uses_location(target);
+    let mut classes: HashMap<(bool, u32), u32> = HashMap::new();
+    let mut representatives = Vec::new();
+    let class_of = areas.all().zip(&reduced).map(|(area, &number)| {
+        let is_placed = areas.is_located(area) || routing.is_placed(area, target);
+        let is_unlocated = has_unlocated && !is_placed && number == first;
+        *classes.entry((is_unlocated, number)).or_insert_with(|| {
+            representatives.push(area);
+            u32::try_from(representatives.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        })
     });
-    Some(classes.collect())
+    let class_of = class_of.collect();
+    Some(Partition { class_of, representatives: representatives.into(), has_unlocated })
 }

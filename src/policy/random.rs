@@ -15,10 +15,7 @@ impl Random {
     #[inline]
     pub fn next_bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        mix(self.state)
     }
 
     /// A number below `bound`, each with the same chance up to one part in 2^32; 0 if `bound` is.
@@ -27,6 +24,14 @@ impl Random {
         let scaled = (self.next_bits() >> 32).wrapping_mul(u64::from(bound)) >> 32;
         u32::try_from(scaled).unwrap_or(0)
     }
+}
+
+/// Spreads what is in some bits over all of them; no two numbers come to the same.
+#[inline]
+pub(super) fn mix(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
 }
 
 #[cfg(test)]

@@ -8,11 +8,13 @@
 //! A nested policy is up if it has something up *for this client*. Route 53 asks for any record of the set (rule 51); with
 //! a geolocation set that would send a client to the endpoint that is down for it while another branch is up.
 
-use super::bound::{BoundEndpoint, BoundPool, BoundRouting, BoundRule};
+use super::areas::{AreaId, Restriction};
+use super::bound::{BoundEndpoint, BoundPool, BoundRouting, BoundRule, Health, Lottery, Ramp};
+use super::chain::Order;
 use super::random::Random;
+use super::sticky::StickyKey;
 use super::trace::{Step, Trace};
-use super::tree::{AllDown, MinUp, PolicyId, Target, Weight};
-use crate::geo::LocationId;
+use super::tree::{AllDown, MinUp, PolicyId, PoolId, Target, Weight};
 use crate::health::View;
 use crate::limits::{ANSWER_ENDPOINTS, POLICY_DEPTH, POLICY_TARGETS, POOL_ENDPOINTS};
 use crate::wire::RecordType;
@@ -53,7 +55,13 @@ pub struct Selection<'a, T> {
     pub view: &'a View,
     /// The type asked for: health counts over the endpoints of that type (rule 8).
     pub rtype: RecordType,
-    pub location: LocationId,
+    pub area: AreaId,
+    /// Who asks, for sticky policies; nothing if there are none in the tree.
+    pub sticky: Option<StickyKey>,
+    /// One selection for all types: every draw is sticky, and a pool is up if it is for each type that it has (B8).
+    pub together: bool,
+    /// The time on the clock that recoveries are stamped with, in milliseconds.
+    pub now_ms: u64,
     pub random: &'a mut Random,
     pub trace: &'a mut T,
 }
@@ -67,15 +75,31 @@ enum Walk {
     Any,
 }
 
+/// The share of a whole weight that a ramp begins to count with: 256ths.
+const RAMP_UNIT: u32 = 256;
+
 impl<T: Trace> Selection<'_, T> {
-    /// Chooses a pool, or the set of a multivalue policy, at or below `target`; nothing if no place of a geolocation policy holds the client and there is no default
-    /// (rule 26).
+    /// Chooses a pool, or the set of a multivalue policy, at or below `target`; nothing if no place of a geolocation policy
+    /// holds the client and there is no default (rule 26), or if its residency allows none of the pools (B4).
     pub fn choose(&mut self, target: Target) -> Option<Chosen> {
         if let Some(choice) = self.pick(target, Walk::Up, 0) {
             return Some(Chosen { choice, is_last_resort: false });
         }
+        if self.fails_closed() {
+            self.trace.note(0, Step::FailClosed);
+            return Some(Chosen { choice: Choice::NoData, is_last_resort: true });
+        }
         let choice = self.resort(target, 0)?;
         Some(Chosen { choice, is_last_resort: true })
+    }
+
+    fn restriction(&self) -> Option<&Restriction> {
+        self.routing.restriction(self.area)
+    }
+
+    /// Whether this client's residency says to answer with nothing rather than with what is down.
+    fn fails_closed(&self) -> bool {
+        self.restriction().is_some_and(|restriction| restriction.fails_closed)
     }
 
     /// What becomes of a target with nothing up, if that is its own decision (rules 4 and 52, B2). Nothing if it has nothing
@@ -96,24 +120,29 @@ impl<T: Trace> Selection<'_, T> {
             AllDown::IgnoreHealth => self.pick(target, Walk::Any, depth),
             AllDown::NoData => Some(Choice::NoData),
             AllDown::ServFail => Some(Choice::ServFail),
-            AllDown::Pool(pool) => self.pick_endpoints(Target::Pool(pool), Walk::Any, below),
+            // Where residency bars that pool, one that it allows (B4).
+            AllDown::Pool(pool) => self
+                .pick_endpoints(Target::Pool(pool), Walk::Any, below)
+                .or_else(|| self.pick(target, Walk::Any, depth)),
         }
     }
 
     /// Whether a target has something for this client if all counts as up.
     fn leads_anywhere(&self, target: Target, depth: usize) -> bool {
-        let Target::Policy(id) = target else { return true };
+        let Target::Policy(id) = target else { return self.is_allowed(target) };
         let Some(policy) = self.routing.policy(id).filter(|_| depth <= POLICY_DEPTH) else {
             return false;
         };
         let leads = |target: &Target| self.leads_anywhere(*target, depth.saturating_add(1));
         match &policy.rule {
-            BoundRule::Multivalue { .. } => true,
+            BoundRule::Multivalue { .. } => self.is_allowed(target),
             BoundRule::Failover(targets) => targets.iter().any(leads),
-            BoundRule::Weighted(targets) => targets.iter().any(|(_, target)| leads(target)),
-            BoundRule::Geolocation { chain_of, chains } => {
-                BoundRule::chain(chain_of, chains, self.location).iter().any(leads)
-            }
+            BoundRule::Weighted(lottery) => lottery.targets.iter().any(|(_, target)| leads(target)),
+            BoundRule::ByArea { chart, measured, .. } => match chart.order(self.area) {
+                Some(Order::Fixed(targets)) => targets.iter().any(leads),
+                Some(Order::Measured) => measured.iter().any(|(target, _)| leads(target)),
+                None => false,
+            },
         }
     }
 
@@ -126,9 +155,11 @@ impl<T: Trace> Selection<'_, T> {
         rtype: RecordType,
         mut take: impl FnMut(&'p [u8]) -> bool,
     ) {
-        let of_type = |endpoint: &BoundEndpoint| endpoint.rtype == rtype;
+        let restriction = self.restriction();
+        let of_type =
+            |endpoint: &BoundEndpoint| endpoint.rtype == rtype && is_allowed(restriction, endpoint);
         // The view may change at any moment: it is read once, so that the answer is of one piece and never empty.
-        let up = Places::of(pool, |endpoint| of_type(endpoint) && self.view.is_up(endpoint.health));
+        let up = Places::of(pool, |endpoint| of_type(endpoint) && self.is_up(endpoint));
         let eligible = if up.is_empty() { Places::of(pool, of_type) } else { up };
         let most = u32::try_from(ANSWER_ENDPOINTS).unwrap_or(u32::MAX);
         let eligible =
@@ -165,11 +196,11 @@ impl<T: Trace> Selection<'_, T> {
         let routing = self.routing;
         match &routing.policy(policy)?.rule {
             BoundRule::Failover(targets) => self.pick_first(targets, walk, depth),
-            BoundRule::Geolocation { chain_of, chains } => {
-                let chain = BoundRule::chain(chain_of, chains, self.location);
-                self.pick_first(chain, walk, depth)
-            }
-            BoundRule::Weighted(targets) => self.pick_weighted(targets, walk, depth),
+            BoundRule::ByArea { chart, measured, hysteresis } => match chart.order(self.area)? {
+                Order::Fixed(targets) => self.pick_first(targets, walk, depth),
+                Order::Measured => self.pick_measured(measured, *hysteresis, walk, depth),
+            },
+            BoundRule::Weighted(lottery) => self.pick_weighted(lottery, walk, depth),
             BoundRule::Multivalue { .. } => {
                 self.pick_endpoints(Target::Policy(policy), walk, depth.saturating_add(1))
             }
@@ -183,25 +214,134 @@ impl<T: Trace> Selection<'_, T> {
 
     /// Draws by weight, drops what gives nothing, and draws again among the rest (rules 2, 10 and 11). Targets of weight 0
     /// come into play when no other is left, with equal shares (rules 12 to 16).
-    fn pick_weighted(
-        &mut self,
-        targets: &[(Weight, Target)],
-        walk: Walk,
-        depth: usize,
-    ) -> Option<Choice> {
-        debug_assert!(targets.len() <= POLICY_TARGETS && POLICY_TARGETS <= 128);
-        let mut left = Left::all(targets);
-        while let Some((place, weight, target)) = left.draw(targets, self.random) {
-            self.trace.note(depth, Step::Draw { target, weight, total: left.total() });
-            if let Some(pool) = self.pick_branch(target, walk, depth.saturating_add(1)) {
-                return Some(pool);
+    fn pick_weighted(&mut self, lottery: &Lottery, walk: Walk, depth: usize) -> Option<Choice> {
+        debug_assert!(lottery.targets.len() <= POLICY_TARGETS && POLICY_TARGETS <= 128);
+        let seed = lottery.sticky.or(self.together.then_some(0));
+        if seed.is_some() || lottery.ramp.is_some() {
+            return self.pick_by_share(lottery, seed, walk, depth);
+        }
+        let mut left = Left::all(lottery.targets.iter().map(|(weight, _)| weight.0.into()));
+        let share = |(weight, _): &(Weight, Target)| u32::from(weight.0);
+        while let Some((place, weight)) = left.draw(lottery.targets.iter().map(share), self.random)
+        {
+            let (total, is_ramped) = (left.total(), false);
+            let (_, target) = *lottery.targets.get(place)?;
+            self.trace.note(depth, Step::Draw { target, weight, total, is_ramped });
+            if let Some(choice) = self.pick_branch(target, walk, depth.saturating_add(1)) {
+                return Some(choice);
             }
             left.drop(place, weight);
         }
         None
     }
 
-    /// Picks below a target of a policy. One whose health is not evaluated counts as up, and is not backed out of (rule 52).
+    /// Draws where weights are not just what they say: some are ramping up, or the client has a draw of its own.
+    #[inline(never)]
+    fn pick_by_share(
+        &mut self,
+        lottery: &Lottery,
+        seed: Option<u64>,
+        walk: Walk,
+        depth: usize,
+    ) -> Option<Choice> {
+        let mut shares = [0u32; POLICY_TARGETS];
+        let ramp = lottery.ramp.as_ref();
+        for (place, (share, (weight, _))) in shares.iter_mut().zip(&lottery.targets).enumerate() {
+            *share = match ramp {
+                Some(ramp) => self.ramped(ramp, place, *weight),
+                None => weight.0.into(),
+            };
+        }
+        let shares = shares.get(..lottery.targets.len())?;
+        let mut left = Left::all(shares.iter().copied());
+        let sticky = seed.and_then(|seed| Some((self.sticky?, seed)));
+        loop {
+            let (place, weight) = match sticky {
+                Some((key, seed)) => left.stick(shares, &lottery.keys, key, seed)?,
+                None => left.draw(shares.iter().copied(), self.random)?,
+            };
+            let (_, target) = *lottery.targets.get(place)?;
+            self.trace.note(
+                depth,
+                match sticky {
+                    Some(_) => Step::Stick(target),
+                    None => Step::Draw {
+                        target,
+                        weight,
+                        total: left.total(),
+                        is_ramped: left.weight != 0,
+                    },
+                },
+            );
+            if let Some(choice) = self.pick_branch(target, walk, depth.saturating_add(1)) {
+                return Some(choice);
+            }
+            left.drop(place, weight);
+        }
+    }
+
+    /// A weight in 256ths of what it counts now: less than all of it for some time after a recovery, and never nothing (B7).
+    fn ramped(&self, ramp: &Ramp, place: usize, weight: Weight) -> u32 {
+        let pools = ramp.pools.get(place).map(|pools| &**pools).unwrap_or_default();
+        // What has been up the longest tells how much of the target's room is warm.
+        let ages = pools.iter().filter_map(|id| self.routing.pool(*id)).filter_map(|pool| {
+            let up = pool.endpoints.iter().filter(|endpoint| self.is_up(endpoint));
+            let age = |endpoint: &BoundEndpoint| match endpoint.health {
+                Health::Target(target) => match self.view.recovered_ms(target) {
+                    Some(recovered) => self.now_ms.saturating_sub(recovered),
+                    None => u64::MAX,
+                },
+                Health::Unchecked => u64::MAX,
+                Health::Addresses => 0,
+            };
+            up.map(age).max()
+        });
+        let age = ages.max().unwrap_or(u64::MAX).min(ramp.length_ms);
+        let unit = u64::from(RAMP_UNIT);
+        let warm = age.saturating_mul(unit).checked_div(ramp.length_ms).unwrap_or(unit);
+        let share = u32::from(weight.0).saturating_mul(u32::try_from(warm).unwrap_or(RAMP_UNIT));
+        if weight.0 == 0 { 0 } else { share.max(1) }
+    }
+
+    /// The target of the lowest measured latency, then the next (B6). A target that is listed later must be better by the
+    /// hysteresis; one without a measurement comes after those with one.
+    fn pick_measured(
+        &mut self,
+        targets: &[(Target, Box<[PoolId]>)],
+        hysteresis: u8,
+        walk: Walk,
+        depth: usize,
+    ) -> Option<Choice> {
+        let mut latencies = [u32::MAX; POLICY_TARGETS];
+        for (latency, (_, pools)) in latencies.iter_mut().zip(targets) {
+            *latency = self.latency(pools);
+        }
+        let mut dropped = 0u128;
+        loop {
+            let best = best_of(latencies.get(..targets.len())?, dropped, hysteresis)?;
+            let (target, _) = *targets.get(best)?;
+            let microseconds = latencies.get(best).copied().filter(|latency| *latency != u32::MAX);
+            self.trace.note(depth, Step::Nearest { target, microseconds });
+            if let Some(choice) = self.pick_branch(target, walk, depth.saturating_add(1)) {
+                return Some(choice);
+            }
+            dropped |= bit(best);
+        }
+    }
+
+    /// The lowest latency to an endpoint of some pools that is up, in microseconds; the highest number if none was measured.
+    fn latency(&self, pools: &[PoolId]) -> u32 {
+        let endpoints = pools.iter().filter_map(|id| self.routing.pool(*id));
+        let endpoints = endpoints.flat_map(|pool| &pool.endpoints);
+        let restriction = self.restriction();
+        let up =
+            endpoints.filter(|endpoint| self.is_up(endpoint) && is_allowed(restriction, endpoint));
+        let latencies = up.filter_map(|endpoint| self.view.latency_us(endpoint.health.target()?));
+        latencies.min().unwrap_or(u32::MAX)
+    }
+
+    /// Picks below a target of a policy. One whose health is not evaluated counts as up, and is not backed out of (rule 52);
+    /// but residency that fails closed is asked for what is up alone.
     fn pick_branch(&mut self, target: Target, walk: Walk, depth: usize) -> Option<Choice> {
         let picked = self.pick(target, walk, depth);
         let is_steadfast = match target {
@@ -210,7 +350,7 @@ impl<T: Trace> Selection<'_, T> {
                 self.routing.policy(policy).is_some_and(|policy| !policy.evaluate_health)
             }
         };
-        if picked.is_none() && is_steadfast && walk == Walk::Up {
+        if picked.is_none() && is_steadfast && walk == Walk::Up && !self.fails_closed() {
             return self.resort(target, depth);
         }
         picked
@@ -219,6 +359,10 @@ impl<T: Trace> Selection<'_, T> {
     /// Takes a pool, or the set of a multivalue policy, if it is up.
     fn pick_endpoints(&mut self, target: Target, walk: Walk, depth: usize) -> Option<Choice> {
         let pool = self.routing.handout(target)?;
+        if !self.is_allowed(target) {
+            self.trace.note(depth, Step::Bar(target));
+            return None;
+        }
         if walk == Walk::Up && !self.is_pool_up(pool) {
             self.trace.note(depth, Step::PassOver(target));
             return None;
@@ -227,15 +371,57 @@ impl<T: Trace> Selection<'_, T> {
         Some(Choice::Endpoints(target))
     }
 
+    /// Whether residency allows any endpoint of a pool, or of the set of a multivalue policy (B4).
+    fn is_allowed(&self, target: Target) -> bool {
+        let restriction = self.restriction();
+        let is_any =
+            |pool: &BoundPool| pool.endpoints.iter().any(|one| is_allowed(restriction, one));
+        restriction.is_none() || self.routing.handout(target).is_some_and(is_any)
+    }
+
+    #[inline]
+    fn is_up(&self, endpoint: &BoundEndpoint) -> bool {
+        match endpoint.health {
+            Health::Unchecked => true,
+            Health::Target(target) => self.view.is_up(Some(target)),
+            Health::Addresses => self.is_any_address_up(endpoint.pool),
+        }
+    }
+
+    /// Whether a pool's addresses say that its other records are up.
+    fn is_any_address_up(&self, pool: PoolId) -> bool {
+        let pool = self.routing.pool(pool);
+        let endpoints = pool.into_iter().flat_map(|pool| &pool.endpoints);
+        let targets = endpoints.filter_map(|endpoint| endpoint.health.target());
+        let mut states = targets.map(|target| self.view.is_up(Some(target))).peekable();
+        states.peek().is_none() || states.any(|is_up| is_up)
+    }
+
     /// Whether enough endpoints of the type are up; of a pool without the type, enough of all, so that a choice does not fall
-    /// on another pool only because it has IPv6 as well.
+    /// on another pool only because it has IPv6 as well. Where one selection serves all types, enough of each type (B8).
     fn is_pool_up(&self, pool: &BoundPool) -> bool {
-        let holds = pool.holds(self.rtype);
-        let counted =
-            pool.endpoints.iter().filter(|endpoint| !holds || endpoint.rtype == self.rtype);
-        let mut states = counted.map(|endpoint| self.view.is_up(endpoint.health));
+        if !self.together {
+            let counted = pool.holds(self.rtype).then_some(self.rtype);
+            return self.has_enough(pool, counted);
+        }
+        let mut seen = RecordType(0);
+        pool.endpoints.iter().all(|endpoint| {
+            // Endpoints of one type stand together, most times; a type that comes twice is only counted twice.
+            let is_new = std::mem::replace(&mut seen, endpoint.rtype) != endpoint.rtype;
+            !is_new || self.has_enough(pool, Some(endpoint.rtype))
+        })
+    }
+
+    /// Whether enough endpoints of a type are up, or of all types.
+    fn has_enough(&self, pool: &BoundPool, rtype: Option<RecordType>) -> bool {
+        let restriction = self.restriction();
+        let counted = pool.endpoints.iter().filter(|endpoint| {
+            rtype.is_none_or(|rtype| endpoint.rtype == rtype) && is_allowed(restriction, endpoint)
+        });
+        let mut states = counted.map(|endpoint| self.is_up(endpoint)).peekable();
         if pool.min_up == MinUp::ONE {
-            return states.any(|is_up| is_up);
+            // A type of which residency leaves nothing has no say.
+            return states.peek().is_none() || states.any(|is_up| is_up);
         }
         let (mut up, mut all) = (0usize, 0usize);
         for is_up in states {
@@ -244,6 +430,33 @@ impl<T: Trace> Selection<'_, T> {
         }
         pool.min_up.is_met(up, all)
     }
+}
+
+#[inline]
+fn is_allowed(restriction: Option<&Restriction>, endpoint: &BoundEndpoint) -> bool {
+    restriction.is_none_or(|restriction| restriction.allows(endpoint.pool))
+}
+
+fn bit(place: usize) -> u128 {
+    u32::try_from(place).ok().and_then(|place| 1u128.checked_shl(place)).unwrap_or(0)
+}
+
+/// The place of the lowest latency of those that were not dropped.
+fn best_of(latencies: &[u32], dropped: u128, hysteresis: u8) -> Option<usize> {
+    let mut best: Option<(usize, u32)> = None;
+    for (place, &latency) in latencies.iter().enumerate() {
+        if dropped & bit(place) != 0 {
+            continue;
+        }
+        let is_better = best.is_none_or(|(_, lowest)| {
+            let margin = u64::from(lowest).saturating_mul(100u64.saturating_sub(hysteresis.into()));
+            u64::from(latency).saturating_mul(100) < margin
+        });
+        if is_better {
+            best = Some((place, latency));
+        }
+    }
+    best.map(|(place, _)| place)
 }
 
 /// The targets of a weighted policy that were not dropped yet.
@@ -256,9 +469,9 @@ struct Left {
 }
 
 impl Left {
-    fn all(targets: &[(Weight, Target)]) -> Self {
-        let weight = targets.iter().map(|(weight, _)| u32::from(weight.0)).sum();
-        Self { dropped: 0, count: u32::try_from(targets.len()).unwrap_or(u32::MAX), weight }
+    fn all(shares: impl ExactSizeIterator<Item = u32>) -> Self {
+        let count = u32::try_from(shares.len()).unwrap_or(u32::MAX);
+        Self { dropped: 0, count, weight: shares.sum() }
     }
 
     /// What a draw is out of: the sum of the weights; if all that is left has weight 0, each counts as 1.
@@ -266,32 +479,49 @@ impl Left {
         if self.weight == 0 { self.count } else { self.weight }
     }
 
-    /// Draws one. Gives its place, the share it was drawn with, and itself.
-    fn draw(
-        &self,
-        targets: &[(Weight, Target)],
-        random: &mut Random,
-    ) -> Option<(u32, u32, Target)> {
+    fn has(&self, place: usize) -> bool {
+        self.dropped & bit(place) == 0
+    }
+
+    /// Draws one. Gives its place, and the share it was drawn with.
+    fn draw(&self, shares: impl Iterator<Item = u32>, random: &mut Random) -> Option<(usize, u32)> {
         if self.count == 0 {
             return None;
         }
         let least = u32::from(self.weight == 0);
         let mut ticket = random.below(self.total());
-        for (place, &(weight, target)) in (0u32..).zip(targets) {
-            if self.dropped.checked_shr(place).unwrap_or(0) & 1 != 0 {
+        for (place, share) in shares.enumerate() {
+            if !self.has(place) {
                 continue;
             }
-            let share = u32::from(weight.0).max(least);
+            let share = share.max(least);
             match ticket.checked_sub(share) {
-                None => return Some((place, share, target)),
+                None => return Some((place, share)),
                 Some(rest) => ticket = rest,
             }
         }
         None
     }
 
-    fn drop(&mut self, place: u32, share: u32) {
-        self.dropped |= 1u128.checked_shl(place).unwrap_or(0);
+    /// The one that a client keeps (B5).
+    fn stick(
+        &self,
+        shares: &[u32],
+        keys: &[u64],
+        client: StickyKey,
+        seed: u64,
+    ) -> Option<(usize, u32)> {
+        let least = u32::from(self.weight == 0);
+        let left = shares.iter().zip(keys).enumerate().filter(|(place, _)| self.has(*place));
+        let left = left.map(|(place, (share, key))| (place, (*share).max(least), key));
+        let scored = left
+            .filter(|(_, share, _)| *share > 0)
+            .map(|(place, share, key)| (client.score(seed, *key, share), place, share));
+        scored.min().map(|(_, place, share)| (place, share))
+    }
+
+    fn drop(&mut self, place: usize, share: u32) {
+        self.dropped |= bit(place);
         self.count = self.count.saturating_sub(1);
         // Where the share was made up for a weight of 0, there is nothing to take away.
         self.weight = self.weight.saturating_sub(share);
@@ -387,10 +617,11 @@ mod tests {
         let endpoint = |number: u8| BoundEndpoint {
             rtype: RecordType::A,
             rdata: Box::new([192, 0, 2, number]),
-            health: Some(TargetId(u32::from(number))),
+            health: Health::Target(TargetId(u32::from(number))),
+            pool: PoolId(0),
         };
         let pool = BoundPool { endpoints: vec![endpoint(0), endpoint(1)], min_up: MinUp::ONE };
-        let routing = BoundRouting { pools: vec![pool.clone()], policies: Vec::new() };
+        let routing = BoundRouting::of_pools(vec![pool.clone()]);
         let view = View::new(2);
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -409,7 +640,10 @@ mod tests {
                     routing: &routing,
                     view: &view,
                     rtype: RecordType::A,
-                    location: LocationId::UNKNOWN,
+                    area: AreaId::UNKNOWN,
+                    sticky: None,
+                    together: false,
+                    now_ms: 0,
                     random: &mut random,
                     trace: &mut NoTrace,
                 };

@@ -10,8 +10,17 @@ use super::tree::{PolicyId, Target};
 pub enum Step {
     /// A policy begins to choose.
     Enter(PolicyId),
-    /// A weighted policy drew this target, whose weight is so much of what was left in its tier.
-    Draw { target: Target, weight: u32, total: u32 },
+    /// A weighted policy drew this target, whose weight is so much of what was left in its tier; in 256ths if some of it
+    /// may be ramping up (B7).
+    Draw { target: Target, weight: u32, total: u32, is_ramped: bool },
+    /// A sticky policy keeps the client at this target (B5).
+    Stick(Target),
+    /// A latency policy tries this target next, for what was measured if anything was.
+    Nearest { target: Target, microseconds: Option<u32> },
+    /// A pool, or the set of a multivalue policy, is not for this client, whatever its health (B4).
+    Bar(Target),
+    /// Nothing that this client's residency allows is up, and it says to answer with nothing then (B4).
+    FailClosed,
     /// A pool, or the set of a multivalue policy, was passed over: none of its endpoints is up.
     PassOver(Target),
     /// A policy had nothing that is up, or nothing at all for this client.

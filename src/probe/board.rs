@@ -16,10 +16,11 @@ use tracing::{debug, info, warn};
 
 use super::{Sink, TargetStatistics, Transition};
 use crate::health::{
-    Decision, Machine, NothingReason, Observation, ProbeAddress, ProbeTarget, Protocol, Status,
-    Tally, TargetId, View,
+    Decision, Machine, NothingReason, Observation, ProbeAddress, ProbeTarget, Protocol,
+    SmoothedLatency, Status, Tally, TargetId, View,
 };
 use crate::limits::OWN_ERROR_LOG_SECONDS;
+use crate::sys::monotonic_ms;
 
 /// Tells the watches of equal targets apart: a target that was removed and came back must not take results of its former
 /// task, which may still be on its way out.
@@ -49,6 +50,9 @@ struct Watched {
     ids: Vec<TargetId>,
     run: Run,
     machine: Machine,
+    /// When it last came up after it was down, by [`monotonic_ms`]; 0 if it never did.
+    recovered_ms: u64,
+    latency: SmoothedLatency,
     tally: Tally,
     task: AbortHandle,
 }
@@ -189,7 +193,8 @@ impl Generation {
         let is_first = watched.tally.total() == 0;
         watched.tally.add(&observation, now);
         let decision = watched.observe(&observation, target, now);
-        if decision.is_some() {
+        let is_nearer_or_farther = watched.measure(&observation);
+        if decision.is_some() || is_nearer_or_farther {
             watched.publish(&self.view);
         }
         if is_first {
@@ -243,7 +248,8 @@ impl Generation {
 
 impl Watched {
     fn new(run: Run, machine: Machine, task: AbortHandle) -> Self {
-        Self { ids: Vec::new(), run, machine, tally: Tally::default(), task }
+        let (tally, latency) = (Tally::default(), SmoothedLatency::default());
+        Self { ids: Vec::new(), run, machine, recovered_ms: 0, latency, tally, task }
     }
 
     fn observe(
@@ -255,12 +261,27 @@ impl Watched {
         let machine = mem::replace(&mut self.machine, Machine::new(now));
         let (machine, decision) = machine.observe(observation, &target.check, now);
         self.machine = machine;
+        if decision.as_ref().is_some_and(|one| one.from == Status::Down && one.to == Status::Up) {
+            self.recovered_ms = monotonic_ms();
+        }
         decision
+    }
+
+    /// Takes the latency of a success in, and says whether what is known of it changes.
+    fn measure(&mut self, observation: &Observation) -> bool {
+        match observation {
+            Observation::Success { latency } => self.latency.observe(*latency).is_some(),
+            Observation::Failure(_) | Observation::Nothing(_) => false,
+        }
     }
 
     /// The seam for what may hold a decision back: damping and the guard against our own isolation.
     fn publish(&self, view: &View) {
-        self.ids.iter().for_each(|&id| view.set(id, self.machine.status()));
+        for &id in &self.ids {
+            view.set_recovered_ms(id, self.recovered_ms);
+            view.set_latency_us(id, self.latency.known_us());
+            view.set(id, self.machine.status());
+        }
     }
 
     fn report(&self, id: TargetId, target: &ProbeTarget) -> TargetStatistics {

@@ -5,9 +5,8 @@ use std::net::IpAddr;
 use super::chain::Chain;
 use super::engine::{Frame, Outcome, Reason};
 use super::story::{PlacedBy, Stage, Story};
-use crate::geo::LocationId;
 use crate::limits::{CNAME_CHAIN, HEADER_OCTETS};
-use crate::policy::{Choice, Chosen, Random, Selection, Target};
+use crate::policy::{AreaId, Choice, Chosen, Random, Selection, StickyKey, Target};
 use crate::snapshot::{BoundRoute, Handout};
 use crate::wire::{
     Composer, ExtendedError, Full, Owner, Rcode, RecordType, Records, Section, Ttl, brings_hosts,
@@ -136,22 +135,17 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     ) -> Result<Next, Full> {
         self.story.stage(Stage::Found { node: node.name(), is_wildcard });
         let qtype = self.frame.request.qtype;
-        let route = node.route().and_then(|route| self.frame.engine.snapshot.route(route));
-        if qtype == RecordType::ANY && gets_hinfo(node, route) {
+        let snapshot = self.frame.engine.snapshot;
+        if qtype == RecordType::ANY
+            && gets_hinfo(node, node.route().and_then(|id| snapshot.route(id)))
+        {
             let ttl = self.negative_ttl(node.zone());
             self.composer.push_record(Section::Answer, owner, RecordType::HINFO, ttl, ANY_HINFO)?;
             return Ok(Next::Done);
         }
-        if let Some(route) = route {
-            match (route.handout, qtype) {
-                (Handout::Alias, _) => {
-                    return self.answer_by_route(route, RecordType::CNAME, node, owner);
-                }
-                (Handout::Addresses, RecordType::A | RecordType::AAAA) => {
-                    return self.answer_by_route(route, qtype, node, owner);
-                }
-                (Handout::Addresses, _) => {}
-            }
+        if let Some(route) = node.route().and_then(|id| snapshot.route_for(id, qtype)) {
+            let rtype = if route.handout == Handout::Alias { RecordType::CNAME } else { qtype };
+            return self.answer_by_route(route, rtype, node, owner);
         }
         if let Some(records) = node.rrset(qtype) {
             self.push_in_turn(owner, &records)?;
@@ -232,12 +226,15 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         };
         let depends_on_place = route.depends_on_place();
         self.story.stage(Stage::Route { zone: route.zone, target: route.target, depends_on_place });
-        let location = self.place(route);
+        let (area, sticky) = self.place(route);
         let mut selection = Selection {
             routing: &routing.bound,
             view: self.frame.engine.view,
             rtype,
-            location,
+            area,
+            sticky,
+            together: route.together,
+            now_ms: self.frame.engine.now_ms,
             random: self.random,
             trace: self.story,
         };
@@ -278,44 +275,43 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         matches!(self.frame.request.qtype, RecordType::CNAME | RecordType::ANY)
     }
 
-    /// Where the client is for a route: by its subnet, or by the resolver's address if there is none, or none with a known
-    /// location. The scope is that of the subnet in either case.
-    fn place(&mut self, route: &BoundRoute) -> LocationId {
-        let subnet = self.frame.request.subnet().and_then(|subnet| subnet.address());
-        if let Some(address) = subnet {
+    /// Where the client is for a route, and what sticky draws depend on: by its subnet, or by the resolver's address if there is
+    /// none, or none with a known location. The scope is that of the subnet in either case.
+    fn place(&mut self, route: &BoundRoute) -> (AreaId, Option<StickyKey>) {
+        let subnet = self.frame.request.subnet();
+        let subnet = subnet.and_then(|subnet| Some((subnet.address()?, subnet.source())));
+        if let Some((address, _)) = subnet {
             self.scope = self.scope.max(self.onward_scope(route, address));
         }
-        if !route.depends_on_place() {
-            return LocationId::UNKNOWN;
+        if !route.depends_on_client() {
+            return (AreaId::UNKNOWN, None);
         }
+        let resolver = self.frame.client.address;
+        let sticky = route.sticky_key(subnet.map_or(resolver, |(address, _)| address));
         let mut by = PlacedBy::Resolver;
-        if let Some(address) = subnet {
-            let place = route.place(address);
+        if let Some((address, source)) = subnet {
+            let place = route.place(address, source);
             // One answer may have passed several routes: it holds for the smallest of their prefixes.
             self.scope = self.scope.max(place.scope);
-            if place.location != LocationId::UNKNOWN {
-                self.story.stage(Stage::Placed {
-                    by: PlacedBy::Subnet,
-                    address,
-                    scope: place.scope,
-                });
-                return place.location;
+            if !place.is_unlocated {
+                let (by, scope) = (PlacedBy::Subnet, place.scope);
+                self.story.stage(Stage::Placed { by, address, source, scope });
+                return (place.area, sticky);
             }
             by = PlacedBy::ResolverInstead;
         }
-        let address = self.frame.client.address;
-        let place = route.place(address);
+        let place = route.place(resolver, u8::MAX);
         let scope = if subnet.is_some() { self.scope } else { place.scope };
-        self.story.stage(Stage::Placed { by, address, scope });
-        place.location
+        self.story.stage(Stage::Placed { by, address: resolver, source: u8::MAX, scope });
+        (place.area, sticky)
     }
 
     /// The deepest scope of the routes that an alias may lead to, whichever it leads to this time.
     fn onward_scope(&self, route: &BoundRoute, address: IpAddr) -> u8 {
-        let asks_address = matches!(self.frame.request.qtype, RecordType::A | RecordType::AAAA);
+        let qtype = self.frame.request.qtype;
         let onward = route.onward().iter().filter_map(|id| self.frame.engine.snapshot.route(*id));
-        let counted = onward.filter(|onward| asks_address || onward.handout == Handout::Alias);
-        counted.map(|onward| onward.place(address).scope).max().unwrap_or(0)
+        let counted = onward.filter(|onward| onward.answers(qtype));
+        counted.map(|onward| onward.place(address, u8::MAX).scope).max().unwrap_or(0)
     }
 
     /// Step 3b: the name was delegated away. The glue that the client can't do without is all there or the answer says that

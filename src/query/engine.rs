@@ -75,8 +75,12 @@ const KEEPALIVE_TENTHS: u16 = (TCP_IDLE_SECONDS * 10) as u16;
 pub struct Engine<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) view: &'a View,
+    /// The time on the clock that the view's recoveries are stamped with; without it every recovery is long over.
+    pub(super) now_ms: u64,
+    /// Goes into the answer, as far as there is room.
+    pub(super) explanation: Option<&'a str>,
     /// The zone files say something else by now, and were refused.
-    is_stale: bool,
+    pub(super) is_stale: bool,
 }
 
 impl<'a> From<&'a Live> for Engine<'a> {
@@ -88,7 +92,13 @@ impl<'a> From<&'a Live> for Engine<'a> {
 impl<'a> Engine<'a> {
     /// An engine over what is current.
     pub fn new(snapshot: &'a Snapshot, view: &'a View) -> Self {
-        Self { snapshot, view, is_stale: false }
+        Self { snapshot, view, now_ms: u64::MAX, explanation: None, is_stale: false }
+    }
+
+    /// The same engine at a moment, in milliseconds on the clock that the view's recoveries are stamped with. Needed only where
+    /// [`Snapshot::has_ramps`].
+    pub fn at(self, now_ms: u64) -> Self {
+        Self { now_ms, ..self }
     }
 
     /// Answers one message into `out`, which should have room for [`UDP_ANSWER_OCTETS`] or, on a stream,
@@ -100,7 +110,15 @@ impl<'a> Engine<'a> {
         client: Client,
         out: &mut [u8],
     ) -> Outcome {
-        self.answer_aloud(scratch, message, client, out, &mut NoTrace)
+        let random = scratch.random.clone();
+        let outcome = self.answer_aloud(scratch, message, client, out, &mut NoTrace);
+        if scratch.request.edns.is_some_and(|edns| edns.wants_explanation)
+            && self.snapshot.identity.explains_to(client.address)
+        {
+            scratch.random = random;
+            return self.answer_with_reasons(scratch, message, client, out);
+        }
+        outcome
     }
 
     /// Answers, and tells `story` how.
@@ -199,6 +217,14 @@ impl Outcome {
     }
 }
 
+/// As much of a text as fits into so many octets as an option.
+fn shorten(text: &str, room: usize) -> Option<&str> {
+    // Code and length of the option, and the code of the error.
+    let most = room.saturating_sub(6).min(text.len());
+    let whole = (0..=most).rev().find_map(|at| text.get(..at))?;
+    Some(whole).filter(|text| !text.is_empty())
+}
+
 /// What every answer to one message has in common.
 #[derive(Clone, Copy)]
 pub(super) struct Frame<'e, 'q> {
@@ -262,6 +288,9 @@ impl<'e> Frame<'e, '_> {
             if composer.has_room(told.octets().saturating_sub(opt.octets())) {
                 *opt = told;
             }
+        }
+        if let (Some(opt), Some(text)) = (&mut opt, self.engine.explanation) {
+            opt.explanation = shorten(text, composer.room());
         }
         composer.finish(self.request.id, self.request.answer_flags() | flags, rcode, opt.as_ref())
     }

@@ -10,6 +10,7 @@ use super::readback::{ReadAnswer, read_answer};
 use super::story::Recorder;
 use super::tell::Teller;
 use crate::limits::UDP_ANSWER_OCTETS;
+use crate::policy::NoTrace;
 use crate::wire::{ClientSubnet, Name, Rcode, RecordType};
 
 /// A question that somebody might ask.
@@ -36,7 +37,7 @@ pub enum PlaceSource {
 }
 
 /// Where a client is, and how that is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExplainedPlace {
     pub source: PlaceSource,
     pub address: IpAddr,
@@ -45,8 +46,16 @@ pub struct ExplainedPlace {
     /// ISO 3166-1 alpha-2.
     pub country: Option<String>,
     pub continent: Option<String>,
-    /// The database's type, as it names itself.
+    /// ISO 3166-2.
+    pub subdivision: Option<String>,
+    /// Degrees north and east.
+    pub coordinates: Option<[f64; 2]>,
+    /// The autonomous system, if a database of them is in use.
+    pub asn: Option<u32>,
+    /// The database's type, as it names itself, or that an override says so.
     pub database: String,
+    /// The day on which the database was built.
+    pub database_built: String,
 }
 
 /// One line of an explanation.
@@ -58,7 +67,7 @@ pub struct ExplainedStep {
 }
 
 /// The whole story of one answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     pub name: String,
     #[serde(rename = "type")]
@@ -138,6 +147,30 @@ pub fn explain(engine: &Engine<'_>, inquiry: &Inquiry) -> Result<Explanation, Ex
         ttl_from: ttl_source(&answer, &outcome).map(ToOwned::to_owned),
         scope: answer.scope,
     })
+}
+
+impl Engine<'_> {
+    /// Answers a client that may ask why: once to learn the reasons, and once more with them in the answer. The draws are the same.
+    #[cold]
+    pub(super) fn answer_with_reasons(
+        &self,
+        scratch: &mut Scratch,
+        message: &[u8],
+        client: Client,
+        out: &mut [u8],
+    ) -> Outcome {
+        let random = scratch.random.clone();
+        let mut recorder = Recorder::new(client.address);
+        let outcome = self.answer_aloud(scratch, message, client, out, &mut recorder);
+        let teller = Teller { snapshot: self.snapshot, view: self.view };
+        let steps = recorder.events.iter().flat_map(|event| teller.tell(event));
+        let text: Vec<String> =
+            refusal(&outcome).into_iter().chain(steps).map(|step| step.text).collect();
+        let text = text.join("; ");
+        scratch.random = random;
+        let engine = Engine { explanation: Some(&text), ..*self };
+        engine.answer_aloud(scratch, message, client, out, &mut NoTrace)
+    }
 }
 
 /// Where the lowest TTL of an answer comes from.

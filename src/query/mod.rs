@@ -16,6 +16,7 @@
 
 mod additional;
 mod answer;
+mod assume;
 mod chain;
 mod engine;
 mod explain;
@@ -27,6 +28,7 @@ mod tell;
 mod tests;
 mod verify;
 
+pub use assume::{AssumeError, assume_down, assume_recovered, assume_up};
 pub use engine::{Client, Engine, Outcome, Scratch, Transport};
 pub use explain::{
     ExplainError, ExplainedPlace, ExplainedStep, Explanation, Inquiry, PlaceSource, explain,

@@ -30,7 +30,7 @@ pub(super) enum Stage<'a> {
     /// The name has a route, and begins here.
     Route { zone: ZoneId, target: Target, depends_on_place: bool },
     /// The client was placed for the route.
-    Placed { by: PlacedBy, address: IpAddr, scope: u8 },
+    Placed { by: PlacedBy, address: IpAddr, source: u8, scope: u8 },
     /// The selection came to its end.
     Selected(Option<Chosen>),
     /// A CNAME leads here.
@@ -71,10 +71,11 @@ pub(super) enum Event {
         address: IpAddr,
         scope: u8,
     },
-    /// A step of a selection, with the zone whose pools and policies it is about and where the client is.
+    /// A step of a selection, with the zone whose pools and policies it is about, and the client's address and how many bits of
+    /// it are known.
     Step {
         zone: ZoneId,
-        address: IpAddr,
+        client: (IpAddr, u8),
         depth: usize,
         step: Step,
     },
@@ -88,20 +89,20 @@ pub(super) struct Recorder {
     pub(super) events: Vec<Event>,
     /// The zone of the route that is being followed.
     zone: ZoneId,
-    /// The address that the client was last placed by.
-    address: IpAddr,
+    /// The address that the client was last placed by, and how many bits of it are known.
+    client: (IpAddr, u8),
 }
 
 impl Recorder {
     /// Begins a story; until the client is placed by its subnet, it is where its resolver is.
     pub(super) fn new(resolver: IpAddr) -> Self {
-        Self { events: Vec::new(), zone: ZoneId(0), address: resolver }
+        Self { events: Vec::new(), zone: ZoneId(0), client: (resolver, u8::MAX) }
     }
 }
 
 impl Trace for Recorder {
     fn note(&mut self, depth: usize, step: Step) {
-        self.events.push(Event::Step { zone: self.zone, address: self.address, depth, step });
+        self.events.push(Event::Step { zone: self.zone, client: self.client, depth, step });
     }
 }
 
@@ -116,8 +117,8 @@ impl Story for Recorder {
                 self.zone = zone;
                 Event::Route { zone, target, depends_on_place }
             }
-            Stage::Placed { by, address, scope } => {
-                self.address = address;
+            Stage::Placed { by, address, source, scope } => {
+                self.client = (address, source);
                 Event::Placed { by, address, scope }
             }
             Stage::Selected(chosen) => Event::Selected(chosen),

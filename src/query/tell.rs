@@ -4,9 +4,12 @@ use std::net::IpAddr;
 
 use super::explain::{ExplainedPlace, ExplainedStep, PlaceSource};
 use super::story::{Event, PlacedBy};
-use crate::geo::Location;
+use crate::geo::{Located, Location, LocationSource};
 use crate::health::{Status, View};
-use crate::policy::{AllDown, Endpoint, MinUp, Place, PolicyId, Rule, Step, Target, places_of};
+use crate::policy::{
+    AllDown, Endpoint, Health, Latency, LatencySource, MinUp, Place, PolicyId, Routing, Rule, Site,
+    Spot, Step, Target, Weight, biased_distance, latencies, latency_source, location_of, places_of,
+};
 use crate::snapshot::{Snapshot, ZoneRouting};
 use crate::wire::Name;
 use crate::zone::ZoneId;
@@ -27,9 +30,11 @@ impl<'a> Teller<'a> {
         self.routing(zone).map_or("?", |routing| routing.named.target_name(target)).to_owned()
     }
 
-    fn location(&self, address: IpAddr) -> Location {
-        let database = &self.snapshot.database;
-        database.location(database.locate(address).location)
+    /// What is known of a client.
+    fn spot(&self, (address, source): (IpAddr, u8)) -> Spot {
+        let atlas = &self.snapshot.atlas;
+        let position = atlas.position_of(address, source);
+        Spot::of(atlas, atlas.position(position))
     }
 
     /// Where the client is, if the event is about that.
@@ -37,7 +42,10 @@ impl<'a> Teller<'a> {
         let Event::Placed { by, address, .. } = event else {
             return None;
         };
-        let country = self.location(*address).country;
+        let atlas = &self.snapshot.atlas;
+        let Located { position, network, source } = atlas.locate(*address);
+        let location = atlas.location(atlas.position(position).location);
+        let asn = atlas.asn_of(*address);
         Some(ExplainedPlace {
             source: match by {
                 PlacedBy::Subnet => PlaceSource::ClientSubnet,
@@ -45,10 +53,20 @@ impl<'a> Teller<'a> {
                 PlacedBy::ResolverInstead => PlaceSource::ResolverInstead,
             },
             address: *address,
-            network: self.snapshot.database.locate(*address).network.to_string(),
-            country: country.map(|country| country.as_str().to_owned()),
-            continent: country.and_then(|country| country.continent()).map(|c| c.code().to_owned()),
-            database: self.snapshot.database.kind().to_owned(),
+            network: network.to_string(),
+            country: location.country.map(|country| country.as_str().to_owned()),
+            continent: location
+                .country
+                .and_then(|country| country.continent())
+                .map(|continent| continent.code().to_owned()),
+            subdivision: location.subdivision.map(|subdivision| subdivision.to_string()),
+            coordinates: location.coordinates.map(|at| [at.latitude(), at.longitude()]),
+            asn: asn.map(|asn| asn.0),
+            database: match source {
+                LocationSource::Database => atlas.database().kind().to_owned(),
+                LocationSource::Override => "an override".to_owned(),
+            },
+            database_built: show_date(atlas.database().build_epoch()),
         })
     }
 
@@ -75,12 +93,14 @@ impl<'a> Teller<'a> {
                     if *depends_on_place { "" } else { ", alike for clients of every place" };
                 line(format!("chosen by {}{place}", self.describe(*zone, *target)))
             }
-            Event::Placed { by, address, scope } => line(self.tell_place(*by, *address, *scope)),
-            Event::Step { zone, address, depth, step } => {
-                self.tell_step(*zone, *address, *depth, *step)
+            Event::Placed { by, address, scope } => {
+                line(self.tell_place(*by, *address, *scope))
+            }
+            Event::Step { zone, client, depth, step } => {
+                self.tell_step(*zone, *client, *depth, *step)
             }
             Event::Selected(None) => line(
-                "no place of the policy holds the client, and there is no default: no data".into(),
+                "no place of the policy holds the client and there is no default, or its residency bars every pool: no data".into(),
             ),
             Event::Selected(Some(_)) => Vec::new(),
             Event::Follow(name) => line(format!("a CNAME leads to {}", show_name(name))),
@@ -88,41 +108,44 @@ impl<'a> Teller<'a> {
     }
 
     fn tell_place(&self, by: PlacedBy, address: IpAddr, scope: u8) -> String {
-        let database = &self.snapshot.database;
         let whose = match by {
             PlacedBy::Subnet => "client subnet",
             PlacedBy::Resolver => "no client subnet; resolver",
             PlacedBy::ResolverInstead => "client subnet without a known location; resolver",
         };
-        let place = self.location(address).country.map_or_else(
-            || "has no known location".to_owned(),
-            |country| {
-                let continent =
-                    country.continent().map_or("no continent", |continent| continent.name());
-                format!("is in {} ({}), {continent}", country.as_str(), country.name())
-            },
-        );
-        let network = database.locate(address).network;
-        let database = database.kind();
+        let atlas = &self.snapshot.atlas;
+        let Located { position, network, source } = atlas.locate(address);
+        let place = show_location(atlas.location(atlas.position(position).location));
+        let asn = atlas.asn_of(address);
+        let asn = asn.map_or_else(String::new, |asn| format!(", {asn}"));
+        let said_by = match source {
+            LocationSource::Override => "an override".to_owned(),
+            LocationSource::Database => {
+                let database = atlas.database();
+                format!("{} of {}", database.kind(), show_date(database.build_epoch()))
+            }
+        };
         format!(
-            "{whose} {address} {place} (network {network} of {database}); this policy: one class for /{scope}"
+            "{whose} {address} {place}{asn} (network {network}, by {said_by}); this policy: one class for /{scope}"
         )
     }
 
     fn tell_step(
         &self,
         zone: ZoneId,
-        address: IpAddr,
+        client: (IpAddr, u8),
         depth: usize,
         step: Step,
     ) -> Vec<ExplainedStep> {
         let depth = depth.saturating_add(1);
         let mut lines = vec![ExplainedStep { depth, text: self.tell_head(zone, step) }];
         if let (Step::Enter(policy), Some(routing)) = (step, self.routing(zone)) {
-            let places = self.tell_places(routing, policy, address);
+            let rule = routing.named.policy(policy).map(|policy| &policy.rule);
+            let details = rule.map(|rule| self.tell_rule(&routing.named, rule, client));
             lines.extend(
-                places
+                details
                     .into_iter()
+                    .flatten()
                     .map(|text| ExplainedStep { depth: depth.saturating_add(1), text }),
             );
         }
@@ -132,8 +155,34 @@ impl<'a> Teller<'a> {
     fn tell_head(&self, zone: ZoneId, step: Step) -> String {
         match step {
             Step::Enter(policy) => self.describe(zone, Target::Policy(policy)),
-            Step::Draw { target, weight, total } => {
+            Step::Draw { target, weight, total, is_ramped: false } => {
                 format!("drew {}, weight {weight} of {total}", self.target_name(zone, target))
+            }
+            Step::Draw { target, weight, total, is_ramped: true } => format!(
+                "drew {}, weight {:.1} of {:.1} with what recovers counted in part",
+                self.target_name(zone, target),
+                f64::from(weight) / 256.0,
+                f64::from(total) / 256.0
+            ),
+            Step::Stick(target) => {
+                format!("the client's own draw is {}", self.target_name(zone, target))
+            }
+            Step::Nearest { target, microseconds } => {
+                let measured = microseconds.map_or_else(
+                    || "nothing measured".to_owned(),
+                    |latency| format!("measured {:.1} ms", f64::from(latency) / 1000.0),
+                );
+                format!("next by latency is {}: {measured}", self.target_name(zone, target))
+            }
+            Step::Bar(target) => {
+                format!(
+                    "{} barred: the client's residency does not allow it",
+                    self.handout(zone, target)
+                )
+            }
+            Step::FailClosed => {
+                "nothing that the client's residency allows is up, and it fails closed: no data"
+                    .to_owned()
             }
             Step::PassOver(target) => {
                 format!("{} passed over: {}", self.handout(zone, target), self.states(zone, target))
@@ -169,22 +218,102 @@ impl<'a> Teller<'a> {
         format!("nothing is up: `all_down` of the policy {name} says {answer}")
     }
 
-    /// What a geolocation policy lists for the places that hold the client, the smallest first.
-    fn tell_places(&self, routing: &ZoneRouting, policy: PolicyId, address: IpAddr) -> Vec<String> {
-        let Some(Rule::Geolocation(places)) =
-            routing.named.policy(policy).map(|policy| &policy.rule)
-        else {
-            return Vec::new();
+    /// What a rule makes of the client: the places that hold it, the smallest first, or how far each target is.
+    fn tell_rule(&self, named: &Routing, rule: &Rule, client: (IpAddr, u8)) -> Vec<String> {
+        let spot = self.spot(client);
+        let atlas = &self.snapshot.atlas;
+        let names = |targets: &[Target]| -> String {
+            let names: Vec<&str> = targets.iter().map(|&to| named.target_name(to)).collect();
+            names.join(", then ")
         };
-        let tell = |place: Place| {
-            let listed = places.get(&place).map(|targets| {
-                let names: Vec<&str> =
-                    targets.iter().map(|&target| routing.named.target_name(target)).collect();
-                names.join(", then ")
-            });
-            format!("{} → {}", show_place(place), listed.as_deref().unwrap_or("not listed"))
+        match rule {
+            Rule::Geolocation { places, .. } => {
+                let tell = |place: Place| {
+                    let listed = places.get(&place).map(|targets| names(targets));
+                    let listed = listed.as_deref().unwrap_or("not listed");
+                    format!("{} → {listed}", show_place(named, place))
+                };
+                let held = places_of(named, atlas, &spot).into_iter();
+                let is_told = |place: &Place| match place {
+                    Place::Country(_) | Place::Continent(_) | Place::Default => true,
+                    place => places.contains_key(place),
+                };
+                held.filter(is_told).map(tell).collect()
+            }
+            Rule::Ip { locations, default } => {
+                let held = places_of(named, atlas, &spot);
+                let matched =
+                    held.iter().find_map(|place| Some((place, location_of(locations, place)?)));
+                let matched = matched.map(|(place, location)| {
+                    format!(
+                        "{} is in location {} → {}",
+                        show_place(named, *place),
+                        location.name,
+                        names(&location.targets)
+                    )
+                });
+                let default = if default.is_empty() { "not listed".into() } else { names(default) };
+                let missed = || "no listed network holds the client's".to_owned();
+                vec![matched.unwrap_or_else(missed), format!("default → {default}")]
+            }
+            Rule::Geoproximity { sites, .. } => self.tell_distances(named, sites, &spot),
+            Rule::Latency(latency) => self.tell_latency(named, latency, &spot),
+            Rule::Weighted(weighted)
+                if weighted.targets.iter().all(|(weight, _)| *weight == Weight(0)) =>
+            {
+                vec!["all weights are 0: equal shares".to_owned()]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn tell_distances(&self, named: &Routing, sites: &[Site], spot: &Spot) -> Vec<String> {
+        let Some(client) = spot.point() else {
+            return vec!["nobody can place the client: default".to_owned()];
         };
-        places_of(&self.location(address)).map(tell).collect()
+        let middle = if spot.coordinates.is_none() { ", the middle of its country" } else { "" };
+        let tell = |site: &Site| {
+            let name = named.target_name(site.target);
+            let distance = site.coordinates.distance_km(client);
+            if site.bias == 0 {
+                return format!("{name} is {distance:.0} km away");
+            }
+            let biased = biased_distance(site, client);
+            format!("{name} is {distance:.0} km away, with bias {} as if {biased:.0} km", site.bias)
+        };
+        std::iter::once(format!("the client is at {client}{middle}"))
+            .chain(sites.iter().map(tell))
+            .collect()
+    }
+
+    fn tell_latency(&self, named: &Routing, latency: &Latency, spot: &Spot) -> Vec<String> {
+        let atlas = &self.snapshot.atlas;
+        match latency_source(latency, named, atlas, spot) {
+            Some(LatencySource::Table) => {
+                let table = latency.table.and_then(|id| named.tables.get(usize::from(id.0)));
+                let name = table.map_or("?", |table| &table.name);
+                let rows =
+                    latencies(latency, named, atlas, spot).into_iter().map(|(us, target)| {
+                        format!(
+                            "{} takes {:.1} ms",
+                            named.target_name(target),
+                            f64::from(us) / 1000.0
+                        )
+                    });
+                std::iter::once(format!("by the table {name}")).chain(rows).collect()
+            }
+            Some(LatencySource::Distance) => {
+                let sites = latency.targets.iter().filter_map(|to| {
+                    Some(Site { target: to.target, coordinates: to.coordinates?, bias: 0 })
+                });
+                let sites: Vec<Site> = sites.collect();
+                std::iter::once("by distance".to_owned())
+                    .chain(self.tell_distances(named, &sites, spot))
+                    .collect()
+            }
+            Some(LatencySource::Measured) => vec!["by what the prober measures".to_owned()],
+            None => vec!["nothing tells the latency: in the order of the list".to_owned()],
+        }
     }
 
     /// What is handed out: a pool, or the pools of a multivalue policy as one.
@@ -232,11 +361,14 @@ impl<'a> Teller<'a> {
         let named = self.endpoints(zone, target);
         let bound = self.routing(zone).and_then(|routing| routing.bound.handout(target));
         let bound = bound.map(|pool| pool.endpoints.as_slice()).unwrap_or_default();
-        let state = |health: Option<_>| match health.map(|target| self.view.status(target)) {
-            None => "not checked",
-            Some(Status::Unknown) => "not known yet, counts as up",
-            Some(Status::Up) => "up",
-            Some(Status::Down) => "down",
+        let state = |health: Health| match health {
+            Health::Unchecked => "not checked",
+            Health::Addresses => "as the pool's addresses",
+            Health::Target(target) => match self.view.status(target) {
+                Status::Unknown => "not known yet, counts as up",
+                Status::Up => "up",
+                Status::Down => "down",
+            },
         };
         let each = named
             .iter()
@@ -257,7 +389,10 @@ impl<'a> Teller<'a> {
         {
             Some(Rule::Weighted(_)) => "weighted",
             Some(Rule::Failover(_)) => "failover",
-            Some(Rule::Geolocation(_)) => "geolocation",
+            Some(Rule::Geolocation { .. }) => "geolocation",
+            Some(Rule::Ip { .. }) => "ip",
+            Some(Rule::Geoproximity { .. }) => "geoproximity",
+            Some(Rule::Latency(_)) => "latency",
             Some(Rule::RoundRobin(_)) => "round-robin",
             Some(Rule::Multivalue(_)) => "multivalue",
             None => "?",
@@ -266,14 +401,54 @@ impl<'a> Teller<'a> {
     }
 }
 
-fn show_place(place: Place) -> String {
+fn show_place(named: &Routing, place: Place) -> String {
     match place {
+        Place::Network(network) => format!("network {network}"),
+        Place::Asn(asn) => asn.to_string(),
+        Place::Subdivision(subdivision) => format!("subdivision {subdivision}"),
         Place::Country(country) => format!("country {} ({})", country.as_str(), country.name()),
+        Place::Group(group) => {
+            let group = named.groups.get(usize::from(group.0));
+            format!("group {}", group.map_or("?", |group| &group.name))
+        }
         Place::Continent(continent) => {
             format!("continent {} ({})", continent.code(), continent.name())
         }
         Place::Default => "default".to_owned(),
     }
+}
+
+fn show_location(location: Location) -> String {
+    let place = location.country.map_or_else(
+        || "has no known location".to_owned(),
+        |country| {
+            let continent =
+                country.continent().map_or("no continent", |continent| continent.name());
+            let part = location.subdivision.map_or_else(String::new, |part| format!("{part}, "));
+            format!("is in {part}{} ({}), {continent}", country.as_str(), country.name())
+        },
+    );
+    let point = location.coordinates.map_or_else(String::new, |point| format!(", near {point}"));
+    format!("{place}{point}")
+}
+
+/// The day of a moment of Unix time, as ISO 8601 has it (the proleptic Gregorian calendar, by eras of 400 years).
+pub(super) fn show_date(epoch: u64) -> String {
+    let days = (epoch / 86_400).saturating_add(719_468);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year =
+        day.saturating_sub(day / 1_460).saturating_add(day / 36_524).saturating_sub(day / 146_096)
+            / 365;
+    let before = year.saturating_mul(365).saturating_add(year / 4).saturating_sub(year / 100);
+    let day = day.saturating_sub(before);
+    // Months are counted from March, so that the day that comes and goes is the last.
+    let month = day.saturating_mul(5).saturating_add(2) / 153;
+    let begun = month.saturating_mul(153).saturating_add(2) / 5;
+    let day = day.saturating_sub(begun).saturating_add(1);
+    let is_early = month >= 10;
+    let month = if is_early { month.saturating_sub(9) } else { month.saturating_add(3) };
+    let year = era.saturating_mul(400).saturating_add(year).saturating_add(u64::from(is_early));
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 fn show_name(wire: &[u8]) -> String {

@@ -8,7 +8,7 @@ use super::{Client, Engine, Outcome, Scratch, Transport};
 use crate::config::{Source, compile_zone};
 use crate::geo::Database;
 use crate::health::View;
-use crate::snapshot::{Generation, Identity, Ingredients, Live, Snapshot};
+use crate::snapshot::{Generation, GeoSources, Identity, Ingredients, Live, Snapshot};
 use crate::wire::{Name, RecordType};
 
 const ZONE: &str = r#"
@@ -77,10 +77,14 @@ impl Bench {
         let snapshot = Snapshot::compile(Ingredients {
             zones: zones.iter().map(|text| compile(text)).collect(),
             refused: &[Name::parse("refused.example.", &Name::root()).unwrap()],
-            database: Arc::clone(&DATABASE),
+            geo: &GeoSources::of(Arc::clone(&DATABASE)),
             seed: 5,
             generation: Generation(1),
-            identity: Identity { server: Some("ns1".into()), version: Some("meridian".into()) },
+            identity: Identity {
+                server: Some("ns1".into()),
+                version: Some("meridian".into()),
+                ..Identity::default()
+            },
             previous: None,
         })
         .unwrap();

@@ -35,8 +35,9 @@ use hickory_server::zone_handler::{MessageResponse, MessageResponseBuilder, Quer
 use socket2::Socket;
 
 use super::counters::{Counters, Origin, Tally, Writers};
+use super::current_engine;
 use crate::limits::{STREAM_MESSAGE_OCTETS, TCP_IDLE_SECONDS, UDP_ANSWER_OCTETS};
-use crate::query::{Client, Engine, Scratch, Transport};
+use crate::query::{Client, Scratch, Transport};
 use crate::snapshot::Published;
 use crate::sys::random_seed;
 
@@ -154,7 +155,7 @@ impl Adapter {
             _ => (Transport::Stream, &self.stream),
         };
         let live = self.published.load();
-        let engine = Engine::from(&*live);
+        let engine = current_engine(&live);
         let mut scratch = Scratch::new(self.seed.fetch_add(1, Ordering::Relaxed));
         let client = Client { address: request.src().ip().to_canonical(), transport };
         let room =

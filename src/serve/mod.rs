@@ -16,5 +16,15 @@ mod listen;
 mod tcp;
 mod udp;
 
+use crate::query::Engine;
+use crate::snapshot::Live;
+use crate::sys::monotonic_ms;
+
 pub use counters::{Counters, Origin, RCODES, TYPES, Tally, Totals, Writers};
 pub use listen::{Bound, ListenError, Server};
+
+/// The engine over what is current. The clock is asked only where the time matters.
+fn current_engine(live: &Live) -> Engine<'_> {
+    let engine = Engine::from(live);
+    if live.snapshot.has_ramps { engine.at(monotonic_ms()) } else { engine }
+}

@@ -16,10 +16,11 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::counters::Tally;
+use super::current_engine;
 use crate::limits::{
     STREAM_MESSAGE_OCTETS, TCP_CONNECTIONS, TCP_IDLE_SECONDS, TCP_MESSAGE_SECONDS,
 };
-use crate::query::{Client, Engine, Scratch, Transport};
+use crate::query::{Client, Scratch, Transport};
 use crate::snapshot::Published;
 
 /// Answers that are written at once: a client that pipelines without reading makes us hold no more.
@@ -218,7 +219,7 @@ fn answer_one(
     output: &mut Vec<u8>,
 ) -> bool {
     let live = streams.published.load();
-    let engine = Engine::from(&*live);
+    let engine = current_engine(&live);
     let client = Client { address: client, transport: Transport::Stream };
     ROOM.with_borrow_mut(|room| {
         let outcome = engine.answer(scratch, message, client, room);

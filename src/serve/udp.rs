@@ -12,7 +12,8 @@ use std::thread::JoinHandle;
 use socket2::Socket;
 
 use super::counters::Tally;
-use crate::query::{Client, Engine, Scratch, Transport};
+use super::current_engine;
+use crate::query::{Client, Scratch, Transport};
 use crate::snapshot::Reader;
 use crate::sys::{Batch, Datagram};
 
@@ -54,7 +55,7 @@ impl Worker {
     /// Answers a batch. `own` is the address of the socket: what claims to come from there is forged, and the answer would
     /// only come back to us. On a wildcard address it does, once: it is an answer, and those get none.
     fn answer(&mut self, batch: &mut Batch, scratch: &mut Scratch, own: Option<SocketAddr>) {
-        let engine = Engine::from(self.reader.load());
+        let engine = current_engine(self.reader.load());
         let (mut answered, mut forged) = (0usize, 0usize);
         let unseen = batch.answer_each(|Datagram { query, client, answer }| {
             if own == Some(client) {

@@ -15,22 +15,32 @@
 )]
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use binder::{Binder, Bound, BoundZone, MapKey};
+
 use crate::config::{CompiledCheck, CompiledZone};
-use crate::geo::{Database, LocationId, PrefixMap, PrefixMatch};
-use crate::health::{ProbeAddress, ProbeTarget, TargetId};
-use crate::policy::{BoundRouting, Endpoint, Pool, PoolId, Route, Routing, Target, partition};
+use crate::geo::{Atlas, AtlasError, PrefixMap, PrefixMatch};
+use crate::health::ProbeTarget;
+use crate::policy::{
+    AreaId, Areas, BoundRouting, Partition, Routing, StickyKey, Target, sticky_scope,
+};
 use crate::wire::{Name, RecordType, Ttl};
 use crate::zone::{Catalog, CatalogBuilder, CatalogFull, Owner, RouteId, ZoneId};
 
+mod binder;
 mod identity;
 mod onward;
 mod publish;
+mod residency;
+mod sources;
 
 pub use identity::Identity;
 pub use publish::{Live, Published, Reader};
+pub use residency::{ResidencyProof, Stranded};
+pub use sources::GeoSources;
 
 /// Which snapshot: counts up by one with each that is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,13 +56,13 @@ impl Generation {
 /// What a routed name hands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handout {
-    /// Addresses: the route answers A and AAAA.
-    Addresses,
+    /// Records of the route's types.
+    Records,
     /// An alias: the route answers every type with a CNAME.
     Alias,
 }
 
-/// A name's route, bound.
+/// A name's route for some types, bound.
 #[derive(Clone, Debug)]
 pub struct BoundRoute {
     /// Whose pools and policies the target is an index into.
@@ -60,30 +70,76 @@ pub struct BoundRoute {
     pub target: Target,
     pub ttl: Ttl,
     pub handout: Handout,
+    /// Whether one selection serves all types (B8).
+    pub together: bool,
+    /// The types that it answers, unless it is an alias.
+    types: Box<[RecordType]>,
+    /// The route of the same name for other types.
+    next: Option<RouteId>,
+    /// Hash of the name, if draws depend on who asks.
+    sticky: Option<u64>,
     /// Routes that an answer may come to by way of this one's aliases.
     onward: Box<[RouteId]>,
     /// Tells clients apart; nothing if the tree treats all alike.
-    places: Option<Arc<PrefixMap>>,
+    division: Option<Division>,
+}
+
+/// How a route tells clients apart.
+#[derive(Clone, Debug)]
+struct Division {
+    map: Arc<PrefixMap>,
+    partition: Arc<Partition>,
+    /// If it tells named networks apart: what says in which area a prefix is that is longer than a client's (rule 45).
+    networks: Option<(Arc<Atlas>, Arc<Areas>)>,
 }
 
 /// Where a client was found to be, as far as a route can tell places apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientPlace {
-    /// A location that stands for all of its class.
-    pub location: LocationId,
+    /// An area that stands for all of its class.
+    pub area: AreaId,
     /// Length of the prefix around the address in which every client is of the same class.
     pub scope: u8,
+    /// Nobody can place it, and the route asks where clients are.
+    pub is_unlocated: bool,
+}
+
+impl Division {
+    fn place(&self, address: IpAddr, source: u8) -> ClientPlace {
+        let PrefixMatch { mut class, scope } = self.map.lookup(address);
+        // The client's prefix is wider than what its first address is in.
+        if source < scope
+            && let Some((atlas, areas)) = &self.networks
+        {
+            let area = areas.area(atlas.position_of(address, source));
+            class = self.partition.class(area);
+        }
+        ClientPlace {
+            area: self.partition.representative(class),
+            scope,
+            is_unlocated: self.partition.has_unlocated && class == 0,
+        }
+    }
 }
 
 impl BoundRoute {
-    /// The class of an address.
+    /// The class of the clients in a prefix: an address, and how many bits of it are known.
     #[inline]
-    pub fn place(&self, address: IpAddr) -> ClientPlace {
-        let Some(places) = &self.places else {
-            return ClientPlace { location: LocationId::UNKNOWN, scope: 0 };
+    pub fn place(&self, address: IpAddr, source: u8) -> ClientPlace {
+        let mut place = match &self.division {
+            Some(division) => division.place(address, source),
+            None => ClientPlace { area: AreaId::UNKNOWN, scope: 0, is_unlocated: false },
         };
-        let PrefixMatch { class, scope } = places.lookup(address);
-        ClientPlace { location: LocationId::from_number(class), scope }
+        if self.sticky.is_some() {
+            place.scope = place.scope.max(sticky_scope(address));
+        }
+        place
+    }
+
+    /// What sticky draws depend on for a client; nothing if there are none.
+    #[inline]
+    pub fn sticky_key(&self, address: IpAddr) -> Option<StickyKey> {
+        self.sticky.map(|name_key| StickyKey::new(address, name_key))
     }
 
     /// The routes that the names this one hands out may lead to, whatever is chosen. What a client gets depends on them
@@ -92,9 +148,26 @@ impl BoundRoute {
         &self.onward
     }
 
-    /// Whether any two clients can get different answers for their place.
+    /// Whether the place of a client makes a difference.
     pub fn depends_on_place(&self) -> bool {
-        self.places.is_some()
+        self.division.is_some()
+    }
+
+    /// Whether who asks makes a difference, for its place or for a draw of its own.
+    #[inline]
+    pub fn depends_on_client(&self) -> bool {
+        self.division.is_some() || self.sticky.is_some()
+    }
+
+    /// Whether the route answers a type: with records of it, or with an alias.
+    #[inline]
+    pub fn answers(&self, rtype: RecordType) -> bool {
+        self.handout == Handout::Alias || self.types.contains(&rtype)
+    }
+
+    /// The types that it answers; only CNAME for an alias.
+    pub fn types(&self) -> &[RecordType] {
+        &self.types
     }
 }
 
@@ -102,25 +175,60 @@ impl BoundRoute {
 #[derive(Debug)]
 pub struct ZoneRouting {
     pub bound: BoundRouting,
-    pub named: Routing,
-    pub checks: Vec<CompiledCheck>,
+    pub named: Arc<Routing>,
+    /// In which of them a client is decides what the rules come to.
+    pub areas: Arc<Areas>,
+    pub checks: Arc<[CompiledCheck]>,
 }
 
 /// All zones of one generation, ready for queries.
 #[derive(Debug)]
 pub struct Snapshot {
     pub generation: Generation,
-    pub catalog: Catalog,
-    pub database: Arc<Database>,
+    pub catalog: Arc<Catalog>,
+    /// What is known of clients.
+    pub atlas: Arc<Atlas>,
     /// What to probe. A target's place is its [`TargetId`], and its entry in the view.
     pub targets: Arc<[ProbeTarget]>,
     pub identity: Identity,
     routes: Vec<BoundRoute>,
     /// The owner of each route.
-    routed_names: Vec<Name>,
+    routed_names: Arc<[Name]>,
     /// By zone; refused zones have none.
     routings: Vec<Option<ZoneRouting>>,
-    maps: HashMap<Vec<u16>, Arc<PrefixMap>>,
+    maps: HashMap<MapKey, Arc<PrefixMap>>,
+    /// Whether the time matters: some weight grows after a recovery (B7).
+    pub has_ramps: bool,
+}
+
+/// Why there is no snapshot.
+#[derive(Debug)]
+pub enum SnapshotError {
+    Catalog(CatalogFull),
+    Atlas(AtlasError),
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Catalog(error) => error.fmt(f),
+            Self::Atlas(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SnapshotError {}
+
+impl From<CatalogFull> for SnapshotError {
+    fn from(error: CatalogFull) -> Self {
+        Self::Catalog(error)
+    }
+}
+
+impl From<AtlasError> for SnapshotError {
+    fn from(error: AtlasError) -> Self {
+        Self::Atlas(error)
+    }
 }
 
 /// What a snapshot is made of.
@@ -129,7 +237,8 @@ pub struct Ingredients<'a> {
     pub zones: Vec<CompiledZone>,
     /// Apexes of zones whose files were refused.
     pub refused: &'a [Name],
-    pub database: Arc<Database>,
+    /// What is known of clients.
+    pub geo: &'a GeoSources,
     /// Keys the name table; from the operating system's generator.
     pub seed: u64,
     pub generation: Generation,
@@ -140,54 +249,92 @@ pub struct Ingredients<'a> {
 }
 
 impl Snapshot {
-    /// Makes a snapshot. Fails only if the zones are larger than a catalog can be.
-    pub fn compile(ingredients: Ingredients<'_>) -> Result<Self, CatalogFull> {
-        let Ingredients { zones, refused, database, seed, generation, identity, previous } =
-            ingredients;
+    /// Makes a snapshot.
+    ///
+    /// # Errors
+    /// The zones are larger than a catalog can be, or tell more clients apart than an atlas can.
+    pub fn compile(ingredients: Ingredients<'_>) -> Result<Self, SnapshotError> {
+        let Ingredients { zones, refused, geo, seed, generation, identity, previous } = ingredients;
+        let atlas = geo.atlas(zones.iter().map(|zone| &zone.routing))?;
+        // What is the same need not be kept twice, and its maps can be taken over.
+        let known = previous.map(|previous| &previous.atlas).filter(|known| known.same(&atlas));
+        let atlas = known.map_or_else(|| Arc::new(atlas), Arc::clone);
         let apexes = zones.iter().map(|zone| &zone.apex).chain(refused);
         let mut catalog = CatalogBuilder::new(seed, apexes);
-        let mut binder = Binder::new(&database, previous);
+        let mut binder = Binder::new(&atlas, previous);
         let mut routings = Vec::new();
         let mut routed_names = Vec::new();
         for (id, zone) in (0u32..).map(ZoneId).zip(zones) {
-            routed_names.extend(
-                zone.names
-                    .iter()
-                    .filter(|(_, owned)| owned.route.is_some())
-                    .map(|(name, _)| name.clone()),
-            );
-            let bound = binder.bind_routing(&zone);
-            let owners: Vec<Owner<'_>> = zone
-                .names
-                .iter()
-                .map(|(name, owned)| Owner {
-                    name,
-                    rrsets: &owned.rrsets,
-                    route: owned
-                        .route
-                        .map(|route| binder.bind_route(id, &zone.routing, &bound, route)),
-                })
-                .collect();
+            let mut bound = binder.bind_zone(&zone);
+            let mut owners: Vec<Owner<'_>> = Vec::with_capacity(zone.names.len());
+            for (name, owned) in &zone.names {
+                let route = binder.bind_routes(id, &zone.routing, &mut bound, &owned.routes);
+                routed_names.extend(owned.routes.iter().map(|_| name.clone()));
+                owners.push(Owner { name, rrsets: &owned.rrsets, route });
+            }
             catalog.add_zone(&zone.apex, owners)?;
-            routings.push(Some(ZoneRouting { bound, named: zone.routing, checks: zone.checks }));
+            let BoundZone { routing: bound, areas, .. } = bound;
+            let (named, checks) = (Arc::new(zone.routing), zone.checks.into());
+            routings.push(Some(ZoneRouting { bound, named, areas, checks }));
         }
         for apex in refused {
             catalog.add_refused(apex)?;
             routings.push(None);
         }
-        let Binder { targets, mut routes, maps, .. } = binder;
-        let catalog = catalog.build();
+        let Bound { targets, mut routes, maps } = binder.finish();
+        let catalog = Arc::new(catalog.build());
         onward::link(&mut routes, &catalog, &routings);
         Ok(Self {
             generation,
             catalog,
-            database,
-            targets: targets.list.into(),
+            atlas,
+            targets,
             identity,
             routes,
-            routed_names,
+            routed_names: routed_names.into(),
+            has_ramps: routings.iter().flatten().any(|zone| zone.named.has_ramps()),
             routings,
             maps,
+        })
+    }
+
+    /// The same zones over other databases. Nothing of the zones is read again, and endpoints keep their numbers, so that the
+    /// view stays.
+    ///
+    /// # Errors
+    /// Databases and zones together tell more clients apart than an atlas can.
+    pub fn over(&self, geo: &GeoSources, generation: Generation) -> Result<Self, SnapshotError> {
+        let atlas = Arc::new(geo.atlas(self.routings().map(|zone| &*zone.named))?);
+        let mut binder = Binder::new(&atlas, Some(self));
+        let mut bound: Vec<Option<BoundZone>> = Vec::with_capacity(self.routings.len());
+        for zone in &self.routings {
+            bound.push(zone.as_ref().map(|zone| binder.rebind_zone(zone)));
+        }
+        let routes = self.routes.iter().map(|route| {
+            let zone = usize::try_from(route.zone.0).ok().and_then(|zone| bound.get_mut(zone));
+            let division = zone
+                .and_then(Option::as_mut)
+                .and_then(|zone| binder.divide(zone, route.target, route.together));
+            BoundRoute { division, ..route.clone() }
+        });
+        let routes = routes.collect();
+        let Bound { maps, .. } = binder.finish();
+        let routings = self.routings.iter().zip(bound).map(|(zone, bound)| {
+            let (zone, BoundZone { routing, areas, .. }) = zone.as_ref().zip(bound)?;
+            let (named, checks) = (Arc::clone(&zone.named), Arc::clone(&zone.checks));
+            Some(ZoneRouting { bound: routing, named, areas, checks })
+        });
+        Ok(Self {
+            generation,
+            catalog: Arc::clone(&self.catalog),
+            targets: Arc::clone(&self.targets),
+            identity: self.identity.clone(),
+            routes,
+            routed_names: Arc::clone(&self.routed_names),
+            routings: routings.collect(),
+            maps,
+            has_ramps: self.has_ramps,
+            atlas,
         })
     }
 
@@ -196,7 +343,22 @@ impl Snapshot {
         self.routes.get(usize::try_from(id.0).ok()?)
     }
 
-    /// Every name whose records are chosen per client, in the order of the zones and their names.
+    /// The route at a node for a type, by the first route of the node.
+    #[inline]
+    pub fn route_for(&self, first: RouteId, rtype: RecordType) -> Option<&BoundRoute> {
+        let mut route = self.route(first)?;
+        while !route.answers(rtype) {
+            route = self.route(route.next?)?;
+        }
+        Some(route)
+    }
+
+    /// Every route of a node, by its first.
+    pub fn routes_from(&self, first: RouteId) -> impl Iterator<Item = &BoundRoute> {
+        std::iter::successors(self.route(first), |route| self.route(route.next?))
+    }
+
+    /// Every route with its name, in the order of the zones and their names.
     pub fn routed_names(&self) -> impl Iterator<Item = (&Name, &BoundRoute)> {
         self.routed_names.iter().zip(&self.routes)
     }
@@ -217,119 +379,11 @@ impl Snapshot {
     }
 }
 
-/// Probe targets without repetition: identical checks of one address are one target.
-#[derive(Default)]
-struct Targets {
-    list: Vec<ProbeTarget>,
-    numbers: HashMap<ProbeTarget, TargetId>,
-}
-
-impl Targets {
-    fn number(&mut self, target: ProbeTarget) -> TargetId {
-        let next = TargetId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
-        let list = &mut self.list;
-        *self.numbers.entry(target).or_insert_with_key(|target| {
-            list.push(target.clone());
-            next
-        })
-    }
-}
-
-struct Binder<'a> {
-    database: &'a Arc<Database>,
-    targets: Targets,
-    routes: Vec<BoundRoute>,
-    maps: HashMap<Vec<u16>, Arc<PrefixMap>>,
-    reusable: Option<&'a HashMap<Vec<u16>, Arc<PrefixMap>>>,
-}
-
-impl<'a> Binder<'a> {
-    fn new(database: &'a Arc<Database>, previous: Option<&'a Snapshot>) -> Self {
-        let same = previous.filter(|previous| Arc::ptr_eq(&previous.database, database));
-        Self {
-            database,
-            targets: Targets::default(),
-            routes: Vec::new(),
-            maps: HashMap::new(),
-            reusable: same.map(|previous| &previous.maps),
-        }
-    }
-
-    fn bind_routing(&mut self, zone: &CompiledZone) -> BoundRouting {
-        let mut numbers: HashMap<(PoolId, usize), TargetId> = HashMap::new();
-        for (id, pool) in (0u16..).map(PoolId).zip(&zone.routing.pools) {
-            for (place, endpoint) in pool.endpoints.iter().enumerate() {
-                if let Some(target) = probe_target(&zone.checks, pool, endpoint) {
-                    numbers.insert((id, place), self.targets.number(target));
-                }
-            }
-        }
-        let health_of = |pool, place| numbers.get(&(pool, place)).copied();
-        BoundRouting::new(&zone.routing, self.database.locations(), health_of)
-    }
-
-    fn bind_route(
-        &mut self,
-        zone: ZoneId,
-        named: &Routing,
-        bound: &BoundRouting,
-        route: Route,
-    ) -> RouteId {
-        let id = RouteId(u32::try_from(self.routes.len()).unwrap_or(u32::MAX));
-        let classes = partition(bound, route.target, self.database.locations());
-        let places = classes.map(|classes| self.map(classes));
-        let handout =
-            if hands_out_alias(named, route.target) { Handout::Alias } else { Handout::Addresses };
-        self.routes.push(BoundRoute {
-            zone,
-            target: route.target,
-            ttl: route.ttl,
-            handout,
-            onward: [].into(),
-            places,
-        });
-        id
-    }
-
-    fn map(&mut self, classes: Vec<u16>) -> Arc<PrefixMap> {
-        if let Some(map) = self.maps.get(&classes) {
-            return Arc::clone(map);
-        }
-        let known = self.reusable.and_then(|maps| maps.get(&classes)).map(Arc::clone);
-        let map = known.unwrap_or_else(|| Arc::new(PrefixMap::build(self.database, &classes)));
-        self.maps.insert(classes, Arc::clone(&map));
-        map
-    }
-}
-
-/// What is probed for an endpoint: the check's own address if it has one (rule 5), else the endpoint.
-fn probe_target(checks: &[CompiledCheck], pool: &Pool, endpoint: &Endpoint) -> Option<ProbeTarget> {
-    let check = checks.get(usize::from(pool.check?.0))?;
-    let own = match endpoint.label.parse() {
-        Ok(address) if endpoint.rtype != RecordType::CNAME => ProbeAddress::Ip(address),
-        _ => ProbeAddress::Name(host_of(&endpoint.rdata)),
-    };
-    let address = check.address.clone().unwrap_or(own);
-    Some(ProbeTarget { check: Arc::clone(&check.spec), address })
-}
-
-/// The host that a CNAME's RDATA names, as a resolver takes it: whole, without the final dot.
-fn host_of(rdata: &[u8]) -> Box<str> {
-    let name = Name::from_wire(rdata).map_or_else(|_| Name::root(), |(name, _)| name);
-    name.to_string().trim_end_matches('.').into()
-}
-
-/// Whether the pools below a target hand out a CNAME. `config` allows all or none of them to.
-fn hands_out_alias(routing: &Routing, target: Target) -> bool {
-    let is_alias =
-        |pool: &Pool| pool.endpoints.iter().any(|endpoint| endpoint.rtype == RecordType::CNAME);
-    routing.pools_below(target).into_iter().filter_map(|id| routing.pool(id)).any(is_alias)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{Source, compile_zone};
+    use crate::health::ProbeAddress;
 
     /// A relative name was probed as it was typed: the host `lb`, which nobody knows, counted as up for ever.
     #[test]
@@ -357,7 +411,7 @@ mod tests {
         let snapshot = Snapshot::compile(Ingredients {
             zones: vec![zone],
             refused: &[],
-            database: Arc::new(Database::built_in().unwrap()),
+            geo: &GeoSources::of(Arc::new(crate::geo::Database::built_in().unwrap())),
             seed: 1,
             generation: Generation(1),
             identity: Identity::default(),

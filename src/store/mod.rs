@@ -10,8 +10,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use crate::config::{Included, Source};
-use crate::limits::{DATABASE_OCTETS, INCLUDED_FILES, MASTER_OCTETS, ZONE_FILE_OCTETS};
+use crate::config::{Included, Source, table_names};
+use crate::limits::{
+    DATABASE_OCTETS, INCLUDED_FILES, MASTER_OCTETS, TABLE_OCTETS, ZONE_FILE_OCTETS, ZONE_TABLES,
+};
 use crate::zone::master::included_names;
 
 /// What could not be read.
@@ -56,7 +58,7 @@ impl fmt::Display for StoreError {
             Problem::TooLarge { octets, most } => {
                 write!(f, "{path} has {octets} octets or more, {most} is the most for such a file")
             }
-            Problem::NotUtf8 => write!(f, "{path} is not UTF-8 text, which TOML is"),
+            Problem::NotUtf8 => write!(f, "{path} is not UTF-8 text"),
         }
     }
 }
@@ -101,10 +103,15 @@ pub fn read_zones(directory: &Path) -> Result<Vec<ZoneFile>, StoreError> {
     Ok(paths.iter().map(|path| read_zone(path)).collect())
 }
 
-/// Reads one zone file, as far as that is possible: TOML, or a master file if its name ends in `.zone`.
+/// Reads one zone file, as far as that is possible, with the files that it names: TOML, or a master file if its name ends in
+/// `.zone`.
 pub fn read_zone(path: &Path) -> ZoneFile {
     let is_master = path.extension().is_some_and(|extension| extension == "zone");
-    match if is_master { read_master(path) } else { read_source(path) } {
+    match if is_master {
+        read_master(path)
+    } else {
+        read_source(path).map(|source| add_tables(path, source))
+    } {
         Ok(source) => ZoneFile { source, error: None },
         Err(error) => {
             // Its zone may still be made out, so that its queries get SERVFAIL.
@@ -126,13 +133,43 @@ pub fn read_source(path: &Path) -> Result<Source, StoreError> {
     Ok(Source::new(path.display().to_string(), text, modified))
 }
 
+/// Reads the latency tables of a zone in TOML. One that can't be read is the author's mistake, told where it is named; a change
+/// of one is a change of the zone.
+fn add_tables(zone_path: &Path, mut source: Source) -> Source {
+    let mut octets = 0;
+    for (count, name) in table_names(&source.text).into_iter().enumerate() {
+        let path = zone_path.with_file_name(&name);
+        let text = if count < ZONE_TABLES && octets <= MASTER_OCTETS {
+            read_table(&path).map_err(|error| error.to_string())
+        } else {
+            Err("the zone has too many latency tables, or too much text in them".to_owned())
+        };
+        if let Ok((text, modified)) = &text {
+            octets += text.len();
+            source.modified = source.modified.max(*modified);
+        }
+        let text = text.map(|(text, _)| text);
+        source.included.push(Included { by: 0, name, path: path.display().to_string(), text });
+    }
+    source
+}
+
+fn read_table(path: &Path) -> Result<(String, u32), StoreError> {
+    let (octets, metadata) = read_at_most(path, TABLE_OCTETS)?;
+    let text = String::from_utf8(octets).map_err(|_| fail(path, Problem::NotUtf8))?;
+    Ok((text, modified_of(&metadata)))
+}
+
 /// Octets of a file of bearable size, and when it was last changed, in seconds since 1970.
 fn read_checked(path: &Path) -> Result<(Vec<u8>, u32), StoreError> {
     let (octets, metadata) = read_at_most(path, ZONE_FILE_OCTETS)?;
+    Ok((octets, modified_of(&metadata)))
+}
+
+fn modified_of(metadata: &Metadata) -> u32 {
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     // Serial numbers count modulo 2^32 (RFC 1982), so that the lower half of the seconds is what is wanted for ever.
-    let modified = modified.map_or(0, |age| (age.as_secs() & u64::from(u32::MAX)) as u32);
-    Ok((octets, modified))
+    modified.map_or(0, |age| (age.as_secs() & u64::from(u32::MAX)) as u32)
 }
 
 /// Reads a regular file of at most so many octets. A pipe or a device in its place is an error, not a wait without an end.
@@ -264,6 +301,40 @@ mod tests {
         let texts: Vec<_> = source.included.iter().map(|included| included.text.clone()).collect();
         let itself = || Err("it includes itself".to_owned());
         assert_eq!(texts, [itself(), Ok("$INCLUDE ./loop.zone\n".to_owned()), itself()]);
+    }
+
+    #[test]
+    fn latency_tables_are_read_with_their_zone() {
+        let directory = std::env::temp_dir().join(format!("meridian-table-{}", std::process::id()));
+        std::fs::create_dir_all(directory.join("tables")).unwrap();
+        let policy = |name: &str, table: &str| {
+            format!("[policy.{name}]\ntype = \"latency\"\ntable = \"{table}\"\n")
+        };
+        let text = [
+            policy("a", "tables/one.csv"),
+            policy("b", "tables/one.csv"),
+            policy("c", "gone.csv"),
+            policy("d", "../secret"),
+            policy("e", "/etc/passwd"),
+            policy("f", "tables"),
+            policy("g", "latin.csv"),
+        ];
+        std::fs::write(directory.join("z.toml"), text.concat()).unwrap();
+        let table = directory.join("tables/one.csv");
+        std::fs::write(&table, "192.0.2.0/24,us,1\n").unwrap();
+        std::fs::write(directory.join("latin.csv"), b"# caf\xe9\n").unwrap();
+        let later =
+            std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(4_000_000_000);
+        File::options().write(true).open(&table).unwrap().set_modified(later).unwrap();
+        let source = read_zone(&directory.join("z.toml")).source;
+        std::fs::remove_dir_all(&directory).unwrap();
+        let names: Vec<&str> = source.included.iter().map(|table| &*table.name).collect();
+        assert_eq!(names, ["tables/one.csv", "gone.csv", "tables", "latin.csv"]);
+        assert_eq!(source.included[0].text.as_deref(), Ok("192.0.2.0/24,us,1\n"));
+        for (table, why) in source.included[1..].iter().zip(["exist", "regular file", "UTF-8"]) {
+            assert!(table.text.as_ref().unwrap_err().contains(why), "{:?}", table.text);
+        }
+        assert_eq!(source.modified, 4_000_000_000, "the later time");
     }
 
     /// One file that is not text kept every zone from being served.

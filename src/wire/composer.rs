@@ -46,6 +46,8 @@ pub struct OptRecord<'a> {
     pub subnet: Option<(ClientSubnet, u8)>,
     /// Why the answer is not what was hoped for (RFC 8914), with a text for people.
     pub error: Option<(ExtendedError, &'a str)>,
+    /// Why the answer is what it is: the text of one more extended error, without a code that would mean anything.
+    pub explanation: Option<&'a str>,
     /// Which server this is (RFC 5001), for a client that asked.
     pub server: Option<&'a [u8]>,
     /// How long an idle connection may stay, in tenths of a second (RFC 7828 §3.1), for a client that asked.
@@ -55,7 +57,15 @@ pub struct OptRecord<'a> {
 impl OptRecord<'_> {
     /// An OPT record without options.
     pub fn bare(payload: u16, wants_dnssec: bool) -> Self {
-        Self { payload, wants_dnssec, subnet: None, error: None, server: None, keepalive: None }
+        Self {
+            payload,
+            wants_dnssec,
+            subnet: None,
+            error: None,
+            explanation: None,
+            server: None,
+            keepalive: None,
+        }
     }
 }
 
@@ -71,7 +81,9 @@ impl OptRecord<'_> {
         let error = self.error.map_or(0, |(_, text)| text.len().saturating_add(6));
         let server = self.server.map_or(0, |name| name.len().saturating_add(4));
         let keepalive = self.keepalive.map_or(0, |_| 6);
-        [subnet, error, server, keepalive].into_iter().fold(OPT_PREFIX, usize::saturating_add)
+        let explanation = self.explanation.map_or(0, |text| text.len().saturating_add(6));
+        let options = [subnet, error, explanation, server, keepalive];
+        options.into_iter().fold(OPT_PREFIX, usize::saturating_add)
     }
 }
 
@@ -265,6 +277,11 @@ impl<'a> Composer<'a> {
     /// Whether so many more octets fit, the room for the OPT record left alone.
     pub fn has_room(&self, octets: usize) -> bool {
         self.length.saturating_add(octets) <= self.limit
+    }
+
+    /// Octets that the sections still may fill.
+    pub fn room(&self) -> usize {
+        self.limit.saturating_sub(self.length)
     }
 
     /// Writes the OPT record and the header, and gives the length of the message.
@@ -480,6 +497,10 @@ impl<'a> Composer<'a> {
             let code = code.0.to_be_bytes();
             self.put_option(OPTION_EXTENDED_ERROR, &[&code, text.as_bytes()])?;
         }
+        if let Some(text) = opt.explanation {
+            let code = ExtendedError::OTHER.0.to_be_bytes();
+            self.put_option(OPTION_EXTENDED_ERROR, &[&code, text.as_bytes()])?;
+        }
         if let Some(name) = opt.server {
             self.put_option(OPTION_NSID, &[name])?;
         }
@@ -608,6 +629,7 @@ mod tests {
             wants_dnssec: true,
             subnet: Some((subnet, 20)),
             error: Some((ExtendedError::OTHER, "why")),
+            explanation: Some("because"),
             server: Some(b"ns1"),
             keepalive: Some(100),
         };
@@ -620,9 +642,10 @@ mod tests {
         let length = composer.finish([0, 0], 0x8000, Rcode::BADVERS, Some(&opt));
         let tail = &buffer[HEADER_OCTETS + QUESTION.len()..length];
         let expected = [
-            &[0, 0, 41, 4, 208, 1, 0, 0x80, 0, 0, 33][..],
+            &[0, 0, 41, 4, 208, 1, 0, 0x80, 0, 0, 46][..],
             &[0, 8, 0, 7, 0, 1, 24, 20, 192, 0, 2],
             &[0, 15, 0, 5, 0, 0, b'w', b'h', b'y'],
+            b"\x00\x0f\x00\x09\x00\x00because",
             &[0, 3, 0, 3, b'n', b's', b'1'],
             &[0, 11, 0, 2, 0, 100],
         ]

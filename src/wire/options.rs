@@ -8,3 +8,6 @@ pub(super) const OPTION_CLIENT_SUBNET: u16 = 8;
 pub(super) const OPTION_TCP_KEEPALIVE: u16 = 11;
 /// Extended error (RFC 8914).
 pub(super) const OPTION_EXTENDED_ERROR: u16 = 15;
+/// Asks for an explanation of the answer, which comes as the text of an extended error: of the codes for local use
+/// (RFC 6891 §9).
+pub(super) const OPTION_EXPLAIN: u16 = 65_001;

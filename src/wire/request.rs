@@ -3,7 +3,7 @@
 //! [`Request::parse`] decides in the order of RFC 1035 §4.1 and stops at the first thing that is wrong. What it could read
 //! before that is kept in [`Request`], because even an error answer echoes the question where there was one.
 
-use super::options::{OPTION_CLIENT_SUBNET, OPTION_NSID, OPTION_TCP_KEEPALIVE};
+use super::options::{OPTION_CLIENT_SUBNET, OPTION_EXPLAIN, OPTION_NSID, OPTION_TCP_KEEPALIVE};
 use super::reader::{Malformed, Reader};
 use super::subnet::ClientSubnet;
 use super::types::{Class, Opcode, Rcode, RecordType};
@@ -22,6 +22,8 @@ pub struct Edns {
     pub wants_server: bool,
     /// The client would keep its connection, and asks for how long it may (RFC 7828 §3.2.1).
     pub wants_keepalive: bool,
+    /// The client asks why it gets this answer.
+    pub wants_explanation: bool,
 }
 
 /// One query, checked.
@@ -167,6 +169,7 @@ impl Request {
                 subnet: None,
                 wants_server: false,
                 wants_keepalive: false,
+                wants_explanation: false,
             };
             self.edns = Some(edns);
             // The options of a version we don't know are not ours to read.
@@ -241,6 +244,7 @@ fn read_options(mut edns: Edns, data: &[u8]) -> Result<Edns, Malformed> {
             OPTION_CLIENT_SUBNET => edns.subnet = Some(ClientSubnet::parse(option)?),
             OPTION_NSID => edns.wants_server = true,
             OPTION_TCP_KEEPALIVE => edns.wants_keepalive = true,
+            OPTION_EXPLAIN => edns.wants_explanation = true,
             _ => {}
         }
     }

@@ -12,11 +12,11 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode}
 use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsCode, EdnsOption};
 use hickory_proto::rr::{Name, RData, RecordType};
 use ipnet::IpNet;
-use meridian::config::{Source, compile_zone};
+use meridian::config::{Included, Source, compile_zone};
 use meridian::geo::Database;
 use meridian::health::{Status, TargetId, View};
 use meridian::query::{Client, Engine, Outcome, Scratch, Transport};
-use meridian::snapshot::{Generation, Identity, Ingredients, Snapshot};
+use meridian::snapshot::{Generation, GeoSources, Identity, Ingredients, Snapshot};
 use mmdb_writer::{Ipv4Aliasing, Value, Writer};
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestRng, TestRunner};
 
@@ -67,6 +67,29 @@ pub fn database(networks: &[(IpNet, Option<&str>)]) -> Database {
     for (network, country) in networks {
         let record = Value::map([("country_code", Value::from(country.unwrap_or("ZZ")))]);
         writer.insert_value(network, record).unwrap();
+    }
+    Database::read(&writer.to_bytes().unwrap()).unwrap()
+}
+
+/// A database of cities: networks with their country, their subdivision without the country's code, and degrees north and east.
+pub fn cities(networks: &[(&str, &str, &str, f64, f64)]) -> Database {
+    let mut writer = Writer::builder("Test-City").ipv4_aliasing(Ipv4Aliasing::Disabled).build();
+    for (network, country, part, latitude, longitude) in networks {
+        let code = |code: &str| Value::map([("iso_code", Value::from(code))]);
+        let mut record = vec![
+            ("country", code(country)),
+            (
+                "location",
+                Value::map([
+                    ("latitude", Value::from(*latitude)),
+                    ("longitude", Value::from(*longitude)),
+                ]),
+            ),
+        ];
+        if !part.is_empty() {
+            record.push(("subdivisions", Value::Array(vec![code(part)])));
+        }
+        writer.insert_value(network.parse::<IpNet>().unwrap(), Value::map(record)).unwrap();
     }
     Database::read(&writer.to_bytes().unwrap()).unwrap()
 }
@@ -135,14 +158,30 @@ impl Zone {
     }
 
     pub fn world_with(&self, database: Database) -> World {
-        let source = self.source();
-        let (zone, _) = compile_zone(&source).unwrap_or_else(|rejected| {
+        Self::serve(&self.source(), database)
+    }
+
+    /// The world that serves a source, by the atlas.
+    pub fn world_of(source: &Source) -> World {
+        Self::serve(source, atlas())
+    }
+
+    /// The source with a file beside it.
+    pub fn source_with(&self, file: &str, text: &str) -> Source {
+        let mut source = self.source();
+        let (name, path, text) = (file.to_owned(), file.to_owned(), Ok(text.to_owned()));
+        source.included.push(Included { by: 0, name, path, text });
+        source
+    }
+
+    pub fn serve(source: &Source, database: Database) -> World {
+        let (zone, _) = compile_zone(source).unwrap_or_else(|rejected| {
             panic!("{}\n{:#?}", source.text, rejected.diagnostics);
         });
         let snapshot = Snapshot::compile(Ingredients {
             zones: vec![zone],
             refused: &[],
-            database: Arc::new(database),
+            geo: &GeoSources::of(Arc::new(database)),
             seed: SEED,
             generation: Generation(1),
             identity: Identity::default(),
@@ -190,7 +229,8 @@ impl World {
         let pools = routing.named.pools.iter().zip(routing.bound.pools());
         let endpoints = pools.filter(|(named, _)| *named.name == *pool);
         let endpoints = endpoints.flat_map(|(_, bound)| &bound.endpoints);
-        let targets: Vec<TargetId> = endpoints.filter_map(|endpoint| endpoint.health).collect();
+        let targets: Vec<TargetId> =
+            endpoints.filter_map(|endpoint| endpoint.health.target()).collect();
         assert!(!targets.is_empty(), "the pool {pool} has checked endpoints");
         targets
     }
@@ -273,7 +313,7 @@ impl World {
 }
 
 #[track_caller]
-fn decode(octets: &[u8]) -> Message {
+pub fn decode(octets: &[u8]) -> Message {
     Message::from_vec(octets).expect("an answer that can be read")
 }
 

@@ -152,7 +152,8 @@ fn rule_42_pools_of_addresses_and_nothing_else() {
         pools.clone().policy("p", "multivalue", &lines).route("www", "p")
     };
     policy("[\"a\", \"inner\"]").refused_for("`inner` is a policy, and a multivalue policy takes");
-    policy("[\"a\", \"alias\"]").refused_for("`alias` is an alias, and a multivalue policy takes");
+    policy("[\"a\", \"alias\"]")
+        .refused_for("`alias` is a CNAME, and a multivalue policy takes none");
     policy("[\"a\", \"a\"]").refused_for("the target `a` stands in this list twice");
     policy("[\"a\", \"again\"]").refused_for("`192.0.2.2` is in the pools `a` and `again`");
     policy("[\"a\", \"x\"]").refused_for("there is no pool or policy `x`");

@@ -6,13 +6,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hickory_proto::rr::RecordType;
-use meridian::config::compile_zone;
-use meridian::geo::{CountryCode, Location};
-use meridian::health::TargetId;
-use meridian::policy::{BoundRouting, PolicyId, Target, partition};
+use meridian::policy::{PolicyId, Target, partition};
 use proptest::prelude::*;
 
-use crate::harness::{Question, World, Zone, home, question, runner};
+use crate::harness::{Question, World, Zone, database, home, question, runner};
 use crate::network::{Networks, around, host, networks, sibling};
 use crate::subnet::explained;
 use crate::tree::{COUNTRIES, Chances, Tree, are_equal, tree};
@@ -121,16 +118,22 @@ fn rule_b9_scope_is_true_steady_and_shortest() {
 }
 
 /// The classes of nowhere and of all countries, by `policy::partition` alone.
-fn classes(tree: &Tree) -> Vec<u16> {
-    let (zone, _) = compile_zone(&tree.zone().source()).unwrap();
-    let countries = COUNTRIES.iter().map(|(code, _)| CountryCode::parse(code));
-    let locations: Vec<Location> =
-        [None].into_iter().chain(countries).map(|country| Location { country }).collect();
-    // Which target is of no matter, only that there is one.
-    let health_of = |pool, _| zone.routing.pool(pool)?.check.map(|_| TargetId(0));
-    let bound = BoundRouting::new(&zone.routing, &locations, health_of);
-    let classes = partition(&bound, Target::Policy(PolicyId(0)), &locations);
-    classes.unwrap_or_else(|| vec![0; locations.len()])
+fn classes(tree: &Tree) -> Vec<u32> {
+    let address = |place: usize| -> IpAddr { format!("20.{place}.0.1").parse().unwrap() };
+    let networks = COUNTRIES.iter().enumerate();
+    let networks: Vec<_> = networks
+        .map(|(place, (code, _))| (format!("20.{place}.0.0/16").parse().unwrap(), Some(*code)))
+        .collect();
+    let world = tree.zone().world_with(database(&networks));
+    let routing = world.snapshot.routings().next().unwrap();
+    let target = Target::Policy(PolicyId(0));
+    let partition = partition(&routing.bound, &routing.areas, target, false);
+    let class = |place| {
+        let area = routing.areas.area(world.snapshot.atlas.position_of(address(place), 32));
+        partition.as_ref().map_or(0, |partition| partition.class(area))
+    };
+    // Behind the last country is nowhere.
+    std::iter::once(COUNTRIES.len()).chain(0..COUNTRIES.len()).map(class).collect()
 }
 
 /// How many pairs of countries are alike, and how many of those are in two classes all the same. No pair that differs may

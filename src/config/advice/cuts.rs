@@ -31,8 +31,7 @@ fn warn_hidden(owner: &Owner<'_>, cover: Cover<'_>, findings: &mut Findings<'_>)
         Cover::Delegation(_) => ("it is below a delegation", "delegated here"),
         Cover::Redirection(_) => ("it is below a DNAME (RFC 6672 §2.4)", "the DNAME is here"),
     };
-    let is_glue =
-        owner.route.is_none() && owner.records.iter().all(|set| is_address(set.rtype.value));
+    let is_glue = owner.is_plain() && owner.records.iter().all(|set| is_address(set.rtype.value));
     if is_glue && matches!(cover, Cover::Delegation(_)) {
         return;
     }

@@ -89,7 +89,7 @@ fn check_host(rtype: RecordType, owner: &Owner<'_>, span: Span, findings: &mut F
     let target = &owner.name.value;
     if is_alias(owner) {
         warn_alias(rtype, format!("{target} is a CNAME"), owner, span, findings);
-    } else if owner.route.is_none() && !has_address_records(owner) {
+    } else if owner.routes.is_empty() && !has_address_records(owner) {
         findings
             .warning(span, format!("{target} has no address"))
             .related(owner.name.span.clone(), "no A, no AAAA, no route");

@@ -2,33 +2,36 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::geo::prefix::{Key, Prefix};
 use crate::geo::special::MAPPED;
-use crate::geo::{LocationId, PrefixMap};
+use crate::geo::{Atlas, AtlasParts, Overrides, PrefixMap};
 
 const COUNTRIES: [&str; 5] = ["DE", "FR", "US", "JP", "ZZ"];
 
-/// A random database, a random partition of its places, and random addresses.
+/// A random database and networks, a random partition of the positions, and random addresses.
 #[derive(Clone, Debug)]
 struct Case {
     records: Vec<(IpNet, usize)>,
-    class_of: Vec<u16>,
+    class_of: Vec<u32>,
+    /// Networks that policies name, which make the atlas more than the database.
+    networks: Vec<IpNet>,
     addresses: Vec<IpAddr>,
 }
 
 /// Few distinct bits, so that prefixes nest, touch and share parents.
-fn ipv4_address() -> impl Strategy<Value = u32> {
+pub(super) fn ipv4_address() -> impl Strategy<Value = u32> {
     prop_oneof![
         any::<u32>(),
         (0..4_u32, 0..4_u32).prop_map(|(a, b)| 0x0800_0000 | (a << 22) | (b << 6))
     ]
 }
 
-fn ipv6_address() -> impl Strategy<Value = u128> {
+pub(super) fn ipv6_address() -> impl Strategy<Value = u128> {
     prop_oneof![
         any::<u128>(),
         any::<u128>().prop_map(|bits| (0x2a << 120) | (bits >> 8)),
@@ -39,24 +42,24 @@ fn ipv6_address() -> impl Strategy<Value = u128> {
     ]
 }
 
-fn record() -> impl Strategy<Value = (IpNet, usize)> {
+pub(super) fn any_network() -> impl Strategy<Value = IpNet> {
     let ipv4 = (ipv4_address(), 0..=32_u8).prop_map(|(start, depth)| start.network(depth).trunc());
     let ipv6 = (ipv6_address(), 0..=128_u8).prop_map(|(start, depth)| start.network(depth).trunc());
-    (prop_oneof![ipv4, ipv6], 0..COUNTRIES.len())
+    prop_oneof![ipv4, ipv6]
 }
 
-fn address() -> impl Strategy<Value = IpAddr> {
+pub(super) fn any_address() -> impl Strategy<Value = IpAddr> {
     prop_oneof![ipv4_address().prop_map(Key::address), ipv6_address().prop_map(Key::address)]
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let records = proptest::collection::vec(record(), 0..24);
-    let class_of = proptest::collection::vec(0..3_u16, 0..6);
-    let addresses = proptest::collection::vec(address(), 24);
-    (records, class_of, addresses).prop_map(|(records, class_of, addresses)| Case {
-        records,
-        class_of,
-        addresses,
+    let record = (any_network(), 0..COUNTRIES.len());
+    let records = proptest::collection::vec(record, 0..24);
+    let class_of = proptest::collection::vec(0..3_u32, 0..6);
+    let networks = proptest::collection::vec(any_network(), 0..4);
+    let addresses = proptest::collection::vec(any_address(), 24);
+    (records, class_of, networks, addresses).prop_map(|(records, class_of, networks, addresses)| {
+        Case { records, class_of, networks, addresses }
     })
 }
 
@@ -70,26 +73,41 @@ fn file(case: &Case, mut writer: Writer) -> Vec<u8> {
     writer.to_bytes().unwrap()
 }
 
-fn class(case: &Case, location: LocationId) -> u16 {
+/// The atlas of a case, if its database is one.
+fn atlas(case: &Case, writer: Writer) -> Option<Atlas> {
+    // Without it every country was written over with ZZ.
+    let database = Arc::new(Database::read(&file(case, writer)).ok()?);
+    let parts = AtlasParts {
+        database,
+        asn: None,
+        overrides: &Overrides::default(),
+        networks: &case.networks,
+        asns: &BTreeSet::new(),
+        tables: &[],
+    };
+    Some(Atlas::build(parts).unwrap())
+}
+
+fn class(case: &Case, position: u32) -> u32 {
     let class_of = &case.class_of;
-    class_of.get(location.index()).or(class_of.first()).copied().unwrap_or(0)
+    class_of.get(position as usize).or(class_of.first()).copied().unwrap_or(0)
 }
 
 /// Every class that occurs in an IPv4 prefix, by looking at every leaf.
-fn ipv4_classes(database: &Database, case: &Case, prefix: Prefix<u32>) -> BTreeSet<u16> {
-    let leaves = database.ipv4.iter();
+fn ipv4_classes(atlas: &Atlas, case: &Case, prefix: Prefix<u32>) -> BTreeSet<u32> {
+    let leaves = atlas.leaves().0.iter();
     let touching = leaves.filter(|(leaf, _)| leaf.contains(prefix) || prefix.contains(*leaf));
-    touching.map(|(_, location)| class(case, location)).collect()
+    touching.map(|(_, position)| class(case, position)).collect()
 }
 
 /// Every class that occurs in an IPv6 prefix; ::ffff:0:0/96 has the classes of IPv4.
-fn ipv6_classes(database: &Database, case: &Case, prefix: Prefix<u128>) -> BTreeSet<u16> {
-    let leaves = database.ipv6.iter();
+fn ipv6_classes(atlas: &Atlas, case: &Case, prefix: Prefix<u128>) -> BTreeSet<u32> {
+    let leaves = atlas.leaves().1.iter();
     let touching = leaves.filter(|(leaf, _)| leaf.contains(prefix) || prefix.contains(*leaf));
     touching
-        .flat_map(|(leaf, location)| match leaf == MAPPED {
-            true => ipv4_classes(database, case, Prefix::ALL),
-            false => BTreeSet::from([class(case, location)]),
+        .flat_map(|(leaf, position)| match leaf == MAPPED {
+            true => ipv4_classes(atlas, case, Prefix::ALL),
+            false => BTreeSet::from([class(case, position)]),
         })
         .collect()
 }
@@ -105,7 +123,7 @@ fn enclosing<K: Key>(key: K, depth: u8) -> Prefix<K> {
 }
 
 /// The scope must have one class, and the prefix that is one bit shorter several.
-fn check<K: Key>(key: K, found: (u16, u8), classes: impl Fn(Prefix<K>) -> BTreeSet<u16>) {
+fn check<K: Key>(key: K, found: (u32, u8), classes: impl Fn(Prefix<K>) -> BTreeSet<u32>) {
     let (class, scope) = found;
     assert_eq!(classes(enclosing(key, scope)), BTreeSet::from([class]), "{}", key.address());
     if let Some(shorter) = scope.checked_sub(1) {
@@ -113,13 +131,13 @@ fn check<K: Key>(key: K, found: (u16, u8), classes: impl Fn(Prefix<K>) -> BTreeS
     }
 }
 
-fn check_address(database: &Database, case: &Case, map: &PrefixMap, address: IpAddr) {
+fn check_address(atlas: &Atlas, case: &Case, map: &PrefixMap, address: IpAddr) {
     let found = map.lookup(address);
-    let located = database.locate(address);
+    let located = atlas.locate(address);
     assert!(located.network.contains(&address), "{address} {located:?}");
-    assert_eq!(found.class, class(case, located.location), "{address}");
+    assert_eq!(found.class, class(case, located.position.0), "{address}");
     let ipv4 = |address: Ipv4Addr, scope| {
-        let classes = |prefix| ipv4_classes(database, case, prefix);
+        let classes = |prefix| ipv4_classes(atlas, case, prefix);
         check(u32::from(address), (found.class, scope), classes);
     };
     match address {
@@ -127,7 +145,7 @@ fn check_address(database: &Database, case: &Case, map: &PrefixMap, address: IpA
         IpAddr::V6(address) => match address.to_ipv4_mapped() {
             Some(mapped) => ipv4(mapped, found.scope.checked_sub(96).unwrap()),
             None => {
-                let classes = |prefix| ipv6_classes(database, case, prefix);
+                let classes = |prefix| ipv6_classes(atlas, case, prefix);
                 check(u128::from(address), (found.class, found.scope), classes);
             }
         },
@@ -135,9 +153,10 @@ fn check_address(database: &Database, case: &Case, map: &PrefixMap, address: IpA
 }
 
 /// Addresses where something changes: both ends of every leaf.
-fn edges(database: &Database) -> Vec<IpAddr> {
-    let ipv4 = database.ipv4.iter().flat_map(|(leaf, _)| [leaf.start, leaf.last()]);
-    let ipv6 = database.ipv6.iter().flat_map(|(leaf, _)| [leaf.start, leaf.last()]);
+pub(super) fn edges(atlas: &Atlas) -> Vec<IpAddr> {
+    let (ipv4, ipv6) = atlas.leaves();
+    let ipv4 = ipv4.iter().flat_map(|(leaf, _)| [leaf.start, leaf.last()]);
+    let ipv6 = ipv6.iter().flat_map(|(leaf, _)| [leaf.start, leaf.last()]);
     ipv4.map(Key::address).chain(ipv6.map(Key::address)).collect()
 }
 
@@ -145,14 +164,14 @@ fn edges(database: &Database) -> Vec<IpAddr> {
 fn rule_b9_scope_is_exact() {
     let run = runner(150).run(&(case(), 0..3_usize), |(case, kind)| {
         let writer = [writer, writer_without_aliases, writer_of_ipv4][kind]();
-        let Ok(database) = Database::read(&file(&case, writer)) else {
-            return Ok(()); // every country was written over with ZZ
+        let Some(atlas) = atlas(&case, writer) else {
+            return Ok(());
         };
-        let map = PrefixMap::build(&database, &case.class_of);
-        let edges = edges(&database);
+        let map = PrefixMap::of(&atlas, &case.class_of);
+        let edges = edges(&atlas);
         let some_edges = edges.iter().step_by(edges.len() / 64 + 1);
         for address in case.addresses.iter().chain(some_edges) {
-            check_address(&database, &case, &map, *address);
+            check_address(&atlas, &case, &map, *address);
         }
         Ok(())
     });
@@ -163,10 +182,10 @@ fn rule_b9_scope_is_exact() {
 fn rule_b9_every_address_in_scope_is_looked_up_alike() {
     let strategy = (case(), any::<u128>());
     let run = runner(300).run(&strategy, |(case, noise)| {
-        let Ok(database) = Database::read(&file(&case, writer())) else {
+        let Some(atlas) = atlas(&case, writer()) else {
             return Ok(());
         };
-        let map = PrefixMap::build(&database, &case.class_of);
+        let map = PrefixMap::of(&atlas, &case.class_of);
         for address in &case.addresses {
             let found = map.lookup(*address);
             let other = match address {
@@ -192,6 +211,29 @@ fn inside<K: Key>(key: K, depth: u8, noise: K) -> K {
         prefix = if is_upper { upper } else { lower };
     }
     prefix.start
+}
+
+/// Merged in two steps, a partition is the same as in one, whatever the numbers of its classes.
+#[test]
+fn rule_b9_two_steps_are_one() {
+    let strategy = (case(), proptest::collection::vec(0..3_u32, 3), any::<bool>());
+    let run = runner(300).run(&strategy, |(case, finer, is_wide)| {
+        let Some(atlas) = atlas(&case, writer()) else {
+            return Ok(());
+        };
+        // Six hundred classes are too many for narrow codes.
+        let mut of_coarse = finer.clone();
+        of_coarse.extend((3..).take(if is_wide { 600 } else { 0 }));
+        let steps = PrefixMap::build(&atlas.merge(&case.class_of), &of_coarse);
+        let once: Vec<u32> = case.class_of.iter().map(|coarse| finer[*coarse as usize]).collect();
+        let once = if once.is_empty() { vec![finer[0]] } else { once };
+        let once = PrefixMap::of(&atlas, &once);
+        for address in case.addresses.iter().chain(&edges(&atlas)) {
+            assert_eq!(steps.lookup(*address), once.lookup(*address), "{address}");
+        }
+        Ok(())
+    });
+    run.unwrap();
 }
 
 #[test]

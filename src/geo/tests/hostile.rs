@@ -5,7 +5,7 @@ use std::time::Instant;
 use proptest::prelude::*;
 
 use super::*;
-use crate::geo::DatabaseError;
+use crate::geo::{AsnDatabase, DatabaseError};
 
 /// Longest that one small file may keep us, without optimisation and on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,6 +20,8 @@ fn sample() -> Vec<u8> {
         ("133.0.0.0/8", registered),
         ("2a00::/12", flat("SE")),
         ("2600::/12", nested("US")),
+        ("9.0.0.0/8", city("US", &["CA"], Some((37.75, -122.42)))),
+        ("2c00::/12", Value::map([("asn", Value::from("AS64500")), ("loc", Value::from("1,2"))])),
     ];
     written(writer(), &records)
 }
@@ -28,12 +30,16 @@ fn sample() -> Vec<u8> {
 fn try_bytes(bytes: &[u8]) {
     let begin = Instant::now();
     if let Ok(database) = Database::read(bytes) {
-        let map = crate::geo::PrefixMap::build(&database, &[0, 1, 2]);
+        let atlas = crate::geo::Atlas::of(std::sync::Arc::new(database));
+        let map = crate::geo::PrefixMap::of(&atlas, &[0, 1, 2]);
         for address in ["8.8.8.8", "2a00::1", "::ffff:1.2.3.4"] {
             let address: IpAddr = address.parse().unwrap();
-            assert!(database.locate(address).network.contains(&address));
+            assert!(atlas.locate(address).network.contains(&address));
             map.lookup(address);
         }
+    }
+    if let Ok(asns) = AsnDatabase::read(bytes) {
+        asns.asn_of("8.8.8.8".parse().unwrap());
     }
     assert!(begin.elapsed() < PATIENCE, "took {:?}", begin.elapsed());
 }

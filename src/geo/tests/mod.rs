@@ -6,10 +6,12 @@
 //! | `built_in.rs` | the database we ship |
 //! | `hostile.rs` | damaged and malicious bytes end in an error, soon |
 //! | `exactness.rs` | class and scope against brute force (rule B9) |
+//! | `overlay.rs` | positions against each layer by itself |
 
 mod built_in;
 mod exactness;
 mod hostile;
+mod overlay;
 mod records;
 
 use std::net::IpAddr;
@@ -32,6 +34,17 @@ fn nested(code: &str) -> Value {
 /// A record as IPtoASN writes it.
 fn flat(code: &str) -> Value {
     Value::map([("country_code", Value::from(code))])
+}
+
+/// A record as GeoIP2 City writes it.
+fn city(code: &str, subdivisions: &[&str], point: Option<(f64, f64)>) -> Value {
+    let part = |code: &&str| Value::map([("iso_code", Value::from(*code))]);
+    let country = Value::map([("iso_code", Value::from(code))]);
+    let parts = Value::Array(subdivisions.iter().map(part).collect());
+    let (latitude, longitude) = point.unwrap_or((0.0, 0.0));
+    let location =
+        Value::map([("latitude", Value::from(latitude)), ("longitude", Value::from(longitude))]);
+    Value::map([("country", country), ("subdivisions", parts), ("location", location)])
 }
 
 /// An empty database of both families, with IPv4 aliased into IPv6 as vendors do.

@@ -3,7 +3,7 @@
 use mmdb_writer::Value;
 
 use super::*;
-use crate::geo::{DatabaseError, LocationId};
+use crate::geo::{AsnDatabase, DatabaseError, LocationId};
 
 fn two(first: (&str, Value), second: (&str, Value)) -> Value {
     Value::map([first, second])
@@ -59,6 +59,135 @@ fn codes_are_upper_cased_and_unknown_ones_are_no_location() {
         assert_eq!(located.location, LocationId::UNKNOWN, "{address}");
     }
     assert_eq!(database.locations().len(), 3, "unknown, DE, XK: equal places are one");
+}
+
+/// The place of an address, as text.
+fn place_of(database: &Database, address: &str) -> String {
+    let location = database.location(database.locate(address.parse().unwrap()).location);
+    let show = |part: Option<String>| part.unwrap_or_else(|| "-".to_owned());
+    let country = show(location.country.map(|code| code.to_string()));
+    let subdivision = show(location.subdivision.map(|code| code.to_string()));
+    let point = show(location.coordinates.map(|point| point.to_string()));
+    format!("{country} {subdivision} {point}")
+}
+
+fn text(pairs: &[(&str, &str)]) -> Value {
+    Value::map(pairs.iter().map(|(key, value)| (*key, Value::from(*value))))
+}
+
+#[test]
+fn city_records_have_subdivisions_and_coordinates() {
+    let named = Value::map([("names", Value::map([("en", Value::from("Bavaria"))]))]);
+    let unnumbered = Value::map([
+        ("country", place("DE")),
+        ("subdivisions", Value::Array(vec![named])),
+        (
+            "location",
+            Value::map([("latitude", Value::from(48.1)), ("longitude", Value::from(7_u32))]),
+        ),
+    ]);
+    let point = Value::map([("latitude", Value::from(-33.5)), ("longitude", Value::from(151.0))]);
+    let database = database(&[
+        ("1.0.0.0/24", city("US", &["CA"], Some((37.751, -122.424)))),
+        ("1.0.1.0/24", city("GB", &["ENG", "WSM"], Some((51.51, -0.13)))),
+        ("1.0.2.0/24", city("GB", &["ENG", "no code"], None)),
+        ("1.0.3.0/24", unnumbered),
+        ("1.0.4.0/24", two(("location", point.clone()), ("registered_country", place("AU")))),
+        ("1.0.5.0/24", Value::map([("location", point)])),
+        ("1.0.6.0/24", city("US", &[], Some((91.0, 0.0)))),
+    ]);
+    assert!(database.has_subdivisions() && database.has_coordinates());
+    for (third, expected) in [
+        "US US-CA 37.75, -122.42",
+        "GB GB-WSM 51.51, -0.13",
+        "GB GB-ENG -",
+        "DE - 48.10, 7.00",
+        "AU - -33.50, 151.00",
+        "- - -33.50, 151.00",
+        "US - -",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert_eq!(place_of(&database, &format!("1.0.{third}.1")), *expected, "{third}");
+    }
+}
+
+#[test]
+fn flat_records_have_subdivisions_and_coordinates() {
+    let numbers = Value::map([
+        ("country_code", Value::from("US")),
+        ("state1", Value::from("California")),
+        ("latitude", Value::from(37.75_f32)),
+        ("longitude", Value::from(-122.5_f32)),
+    ]);
+    let flat = |state, latitude, longitude| {
+        let keys = ["country_code", "state1", "latitude", "longitude"];
+        let values = ["US", state, latitude, longitude];
+        text(&keys.into_iter().zip(values).collect::<Vec<_>>())
+    };
+    let database = database(&[
+        ("1.0.0.0/24", flat("CA", "37.751", "-122.424")),
+        ("1.0.1.0/24", numbers),
+        ("1.0.2.0/24", text(&[("country", "US"), ("region", "CA"), ("loc", "37.38, -122.08")])),
+        (
+            "1.0.3.0/24",
+            text(&[("country", "US"), ("lat", "1"), ("lng", "2"), ("region_code", "US-NY")]),
+        ),
+        ("1.0.4.0/24", flat("CA", "0", "0.0")),
+        ("1.0.5.0/24", flat("CA", "north", "1")),
+        (
+            "1.0.6.0/24",
+            text(&[("country", "Germany"), ("country_code", "DE"), ("region", "Bavaria")]),
+        ),
+        ("1.0.7.0/24", text(&[("loc", "1.5,2.5")])),
+    ]);
+    for (third, expected) in [
+        "US US-CA 37.75, -122.42",
+        "US - 37.75, -122.50",
+        "US US-CA 37.38, -122.08",
+        "US US-NY 1.00, 2.00",
+        "US US-CA -",
+        "US US-CA -",
+        "DE - -",
+        "- - 1.50, 2.50",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert_eq!(place_of(&database, &format!("1.0.{third}.1")), *expected, "{third}");
+    }
+}
+
+#[test]
+fn autonomous_systems_are_read_in_every_shape() {
+    let number = |key: &str, value: Value| Value::map([(key, value)]);
+    let traits = number("autonomous_system_number", Value::from(64_503_u32));
+    let records = [
+        ("1.0.0.0/24", number("autonomous_system_number", Value::from(64_500_u32))),
+        ("1.0.1.0/24", number("asn", Value::from("AS64501"))),
+        ("1.0.2.0/24", number("asn", Value::from("64502"))),
+        ("1.0.3.0/24", number("traits", traits)),
+        ("1.0.4.0/24", number("autonomous_system_number", Value::from(0_u32))),
+        ("1.0.5.0/24", number("asn", Value::from("ASnone"))),
+        ("1.0.6.0/24", number("asn", Value::from("4294967296"))),
+        ("1.0.7.0/24", number("asn", Value::from("-1"))),
+        ("1.0.8.0/24", number("autonomous_system_number", Value::from("as4294967295"))),
+        ("10.0.0.0/8", number("asn", Value::from(1_u32))),
+        ("2a00::/12", number("asn", Value::from(1_u32))),
+    ];
+    let database = AsnDatabase::read(&written(writer(), &records)).unwrap();
+    let asn = |text: &str| database.asn_of(text.parse().unwrap()).map(|asn| asn.0);
+    let expected = [Some(64_500), Some(64_501), Some(64_502), Some(64_503), None, None, None, None];
+    for (third, expected) in expected.into_iter().chain([Some(u32::MAX)]).enumerate() {
+        assert_eq!(asn(&format!("1.0.{third}.9")), expected, "{third}");
+    }
+    assert_eq!((asn("2a00::1"), asn("::ffff:1.0.0.1")), (Some(1), Some(64_500)));
+    assert_eq!((asn("10.0.0.1"), asn("9.9.9.9")), (None, None), "private, and not there");
+    assert_eq!((database.kind(), database.build_epoch()), ("Test-Country", EPOCH));
+    let refused = AsnDatabase::read(&written(writer(), &[("1.0.0.0/24", nested("DE"))]));
+    let message = refused.err().unwrap().to_string();
+    assert!(message.contains("use an ASN database"), "{message}");
 }
 
 #[test]

@@ -1,0 +1,237 @@
+//! Binds zones to what is known of clients: endpoints to probe targets, trees to areas, routes to prefix maps.
+//!
+//! Two routes that divide all clients in the same way share one map, whatever their zones, also with the generation before.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::Arc;
+
+use super::{BoundRoute, Division, Handout, Snapshot, ZoneRouting};
+use crate::config::{CompiledCheck, CompiledZone};
+use crate::geo::{Atlas, Merged, PrefixMap};
+use crate::health::{ProbeAddress, ProbeTarget, TargetId};
+use crate::policy::{
+    AreaId, Areas, BoundRouting, Endpoint, Health, Partition, Pool, PoolId, Route, Routing, Target,
+    partition,
+};
+use crate::wire::{Name, RecordType};
+use crate::zone::{RouteId, ZoneId};
+
+/// Which partition of all addresses a map is of: two hashes of the class of every position, in order.
+///
+/// Two different partitions would have to agree in 128 bits to be taken for one; the classes themselves would take more memory
+/// than the maps where a database has many positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct MapKey(u64, u64);
+
+impl MapKey {
+    fn new(areas: &Areas, partition: &Partition) -> Self {
+        // Classes are numbered in the order in which positions come to them, so that equal partitions have equal numbers.
+        let mut hashers = [DefaultHasher::new(), DefaultHasher::new()];
+        for (salt, hasher) in (0u64..).zip(&mut hashers) {
+            hasher.write_u64(salt);
+            for area in areas.by_position() {
+                hasher.write_u32(partition.class(AreaId(*area)));
+            }
+        }
+        let [one, two] = hashers;
+        Self(one.finish(), two.finish())
+    }
+}
+
+/// What binding came to.
+pub(super) struct Bound {
+    pub(super) targets: Arc<[ProbeTarget]>,
+    pub(super) routes: Vec<BoundRoute>,
+    pub(super) maps: HashMap<MapKey, Arc<PrefixMap>>,
+}
+
+/// A zone's tree, bound, and what was made of it so far.
+pub(super) struct BoundZone {
+    pub(super) routing: BoundRouting,
+    pub(super) areas: Arc<Areas>,
+    /// The leaves of the atlas by area, made when the first map is.
+    merged: Option<Merged>,
+    /// What trees come to that several names use.
+    divisions: HashMap<(Target, bool), Option<Division>>,
+}
+
+/// Probe targets without repetition: identical checks of one address are one target.
+#[derive(Default)]
+struct Targets {
+    list: Vec<ProbeTarget>,
+    numbers: HashMap<ProbeTarget, TargetId>,
+}
+
+impl Targets {
+    fn number(&mut self, target: ProbeTarget) -> TargetId {
+        let next = TargetId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
+        let list = &mut self.list;
+        *self.numbers.entry(target).or_insert_with_key(|target| {
+            list.push(target.clone());
+            next
+        })
+    }
+}
+
+pub(super) struct Binder<'a> {
+    atlas: &'a Arc<Atlas>,
+    targets: Targets,
+    routes: Vec<BoundRoute>,
+    maps: HashMap<MapKey, Arc<PrefixMap>>,
+    areas: HashSet<Arc<Areas>>,
+    reusable: Option<&'a HashMap<MapKey, Arc<PrefixMap>>>,
+}
+
+impl<'a> Binder<'a> {
+    pub(super) fn new(atlas: &'a Arc<Atlas>, previous: Option<&'a Snapshot>) -> Self {
+        let same = previous.filter(|previous| previous.atlas.same(atlas));
+        Self {
+            atlas,
+            targets: Targets::default(),
+            routes: Vec::new(),
+            maps: HashMap::new(),
+            areas: HashSet::new(),
+            reusable: same.map(|previous| &previous.maps),
+        }
+    }
+
+    pub(super) fn finish(self) -> Bound {
+        let Self { targets, routes, maps, .. } = self;
+        Bound { targets: targets.list.into(), routes, maps }
+    }
+
+    pub(super) fn bind_zone(&mut self, zone: &CompiledZone) -> BoundZone {
+        let mut numbers: HashMap<(PoolId, usize), Health> = HashMap::new();
+        for (id, pool) in (0u16..).map(PoolId).zip(&zone.routing.pools) {
+            for (place, endpoint) in pool.endpoints.iter().enumerate() {
+                numbers.insert((id, place), self.health(&zone.checks, pool, endpoint));
+            }
+        }
+        let health_of =
+            |pool, place| numbers.get(&(pool, place)).copied().unwrap_or(Health::Unchecked);
+        self.bind_tree(&zone.routing, health_of)
+    }
+
+    /// Binds the tree of a zone of the generation before; its endpoints keep their numbers.
+    pub(super) fn rebind_zone(&mut self, zone: &ZoneRouting) -> BoundZone {
+        let health_of = |pool, place: usize| {
+            let endpoint = zone.bound.pool(pool).and_then(|pool| pool.endpoints.get(place));
+            endpoint.map_or(Health::Unchecked, |endpoint| endpoint.health)
+        };
+        self.bind_tree(&zone.named, health_of)
+    }
+
+    fn bind_tree(
+        &mut self,
+        routing: &Routing,
+        health_of: impl Fn(PoolId, usize) -> Health,
+    ) -> BoundZone {
+        let (routing, areas) = BoundRouting::new(routing, self.atlas, health_of);
+        // Zones of one template have the same areas, and with many positions these are the larger part of what is kept.
+        let areas = match self.areas.get(&areas) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let areas = Arc::new(areas);
+                self.areas.insert(Arc::clone(&areas));
+                areas
+            }
+        };
+        BoundZone { routing, areas, merged: None, divisions: HashMap::new() }
+    }
+
+    fn health(&mut self, checks: &[CompiledCheck], pool: &Pool, endpoint: &Endpoint) -> Health {
+        let check = pool.check.and_then(|check| checks.get(usize::from(check.0)));
+        let Some(check) = check else { return Health::Unchecked };
+        // What is probed: the check's own address if it has one (rule 5), else the endpoint.
+        let address = match &check.address {
+            Some(address) => address.clone(),
+            None => match own_address(endpoint) {
+                Some(address) => address,
+                None => return Health::Addresses,
+            },
+        };
+        let target = ProbeTarget { check: Arc::clone(&check.spec), address };
+        Health::Target(self.targets.number(target))
+    }
+
+    /// Binds the routes of one name, and gives the first.
+    pub(super) fn bind_routes(
+        &mut self,
+        zone: ZoneId,
+        named: &Routing,
+        bound: &mut BoundZone,
+        routes: &[Route],
+    ) -> Option<RouteId> {
+        let mut ids = (0..).map(|more| self.next_id(more)).take(routes.len());
+        let first = ids.next();
+        let nexts: Vec<Option<RouteId>> = ids.map(Some).chain([None]).collect();
+        for (route, next) in routes.iter().zip(nexts) {
+            let division = self.divide(bound, route.target, route.together);
+            let is_alias = route.types.contains(&RecordType::CNAME);
+            let is_sticky =
+                named.is_sticky(route.target) || (route.together && named.draws(route.target));
+            self.routes.push(BoundRoute {
+                zone,
+                target: route.target,
+                ttl: route.ttl,
+                handout: if is_alias { Handout::Alias } else { Handout::Records },
+                together: route.together,
+                types: route.types.clone(),
+                next,
+                sticky: is_sticky.then_some(route.name_key),
+                onward: [].into(),
+                division,
+            });
+        }
+        first
+    }
+
+    fn next_id(&self, more: usize) -> RouteId {
+        RouteId(u32::try_from(self.routes.len().saturating_add(more)).unwrap_or(u32::MAX))
+    }
+
+    /// How a tree tells clients apart.
+    pub(super) fn divide(
+        &mut self,
+        bound: &mut BoundZone,
+        target: Target,
+        together: bool,
+    ) -> Option<Division> {
+        if let Some(known) = bound.divisions.get(&(target, together)) {
+            return known.clone();
+        }
+        let division = partition(&bound.routing, &bound.areas, target, together)
+            .map(|partition| self.map(bound, partition));
+        bound.divisions.insert((target, together), division.clone());
+        division
+    }
+
+    fn map(&mut self, bound: &mut BoundZone, partition: Partition) -> Division {
+        let areas = &bound.areas;
+        let key = MapKey::new(areas, &partition);
+        let known = self.maps.get(&key).or_else(|| self.reusable?.get(&key)).map(Arc::clone);
+        let map = known.unwrap_or_else(|| {
+            let merged = bound.merged.get_or_insert_with(|| self.atlas.merge(areas.by_position()));
+            Arc::new(PrefixMap::build(merged, &partition.class_of))
+        });
+        self.maps.insert(key, Arc::clone(&map));
+        let networks = areas.has_networks.then(|| (Arc::clone(self.atlas), Arc::clone(areas)));
+        Division { map, partition: Arc::new(partition), networks }
+    }
+}
+
+/// What an endpoint is probed at if the check does not say: nothing for a record that is neither an address nor an alias.
+fn own_address(endpoint: &Endpoint) -> Option<ProbeAddress> {
+    match endpoint.rtype {
+        RecordType::A | RecordType::AAAA => endpoint.label.parse().ok().map(ProbeAddress::Ip),
+        RecordType::CNAME => Some(ProbeAddress::Name(host_of(&endpoint.rdata))),
+        _ => None,
+    }
+}
+
+/// The host that a CNAME's RDATA names, as a resolver takes it: whole, without the final dot.
+fn host_of(rdata: &[u8]) -> Box<str> {
+    let name = Name::from_wire(rdata).map_or_else(|_| Name::root(), |(name, _)| name);
+    name.to_string().trim_end_matches('.').into()
+}
