@@ -30,6 +30,7 @@
 //! | [`health`] | what is probed, one target's state machine, the view |
 //! | [`policy`] | the tree of policies and pools, selection, the trace that `explain` prints |
 //! | [`config`] | what was typed, with its place in the file → what it means, which cannot be wrong |
+//! | [`import`] | zones of other servers → zone files as text |
 //! | [`snapshot`] | one generation: compiled, numbered, published |
 //! | [`query`] | octets + client + snapshot + view → octets or silence, and an outcome to count |
 //! | [`picture`] | a map of the world as SVG: which pool serves which country |
@@ -71,6 +72,7 @@ pub mod cli;
 pub mod config;
 pub mod geo;
 pub mod health;
+pub mod import;
 pub mod limits;
 pub mod picture;
 pub mod policy;

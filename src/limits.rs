@@ -247,3 +247,13 @@ pub const LATENCY_VALUES: usize = 1 << 24;
 
 /// Largest latency that a table may say, in milliseconds: a minute is longer than any path.
 pub const LATENCY_MILLISECONDS: u32 = 60_000;
+
+/// How deep YAML and gdnsd's configuration may nest. Reading recurses, so this is also its stack; real files use about eight.
+pub const YAML_DEPTH: usize = 32;
+
+/// How deep aliases, or resources, of an imported zone may lead to each other. Following them recurses, so this is also its
+/// stack; deeper policies could not be served, see [`POLICY_DEPTH`], but an alias may lead to a plain one.
+pub const IMPORT_DEPTH: usize = 32;
+
+/// Values of one YAML file, with those that an alias repeats counted each time: a file of 40 lines can stand for billions.
+pub const YAML_NODES: usize = 4_000_000;

@@ -55,7 +55,8 @@ pub(super) enum Command {
     Test(TestArguments),
     /// Turn zones of other servers into zone files
     #[command(
-        after_help = "Example:\n  meridian import zonefile db.example.com > zones/example.com.toml"
+        after_help = "Examples:\n  meridian import zonefile db.example.com > zones/example.com.toml\n  \
+        meridian import route53 records.json > zones/example.com.toml"
     )]
     Import(ImportArguments),
     /// Ask a running server whether it is alive; for containers
@@ -255,6 +256,30 @@ pub(super) enum ImportCommand {
         Example:\n  meridian import zonefile /etc/bind/db.example.com > zones/example.com.toml"
     )]
     Zonefile(ImportZonefileArguments),
+    /// Print a hosted zone of Amazon Route 53 as TOML
+    #[command(
+        after_help = "What can't be carried over is noted on standard error and in the TOML.\n\n\
+        Example:\n  aws route53 list-resource-record-sets --hosted-zone-id ID > records.json\n  \
+        aws route53 list-health-checks > checks.json\n  \
+        (aws route53 list-cidr-collections; aws route53 list-cidr-blocks --collection-id ID) > cidr.json\n  \
+        meridian import route53 records.json --health-checks checks.json --cidr-collections cidr.json\n\n\
+        Exit code 0: all of it is answered; 1: something is lost, or the TOML can't be served."
+    )]
+    Route53(ImportRoute53Arguments),
+    /// Print a zone of octoDNS as TOML
+    #[command(
+        after_help = "What can't be carried over is noted on standard error and in the TOML.\n\n\
+        Example:\n  meridian import octodns config/example.com.yaml --zone example.com\n\n\
+        Exit code 0: all of it is answered; 1: something is lost, or the TOML can't be served."
+    )]
+    Octodns(ImportOctodnsArguments),
+    /// Print a zone of gdnsd, with what its configuration says of it, as TOML
+    #[command(
+        after_help = "What can't be carried over is noted on standard error and in the TOML.\n\n\
+        Example:\n  meridian import gdnsd /etc/gdnsd/config /etc/gdnsd/zones/example.com --zone example.com\n\n\
+        Exit code 0: all of it is answered; 1: something is lost, or the TOML can't be served."
+    )]
+    Gdnsd(ImportGdnsdArguments),
 }
 
 #[derive(Debug, Args)]
@@ -265,6 +290,41 @@ pub(super) struct ImportZonefileArguments {
     /// example.com.zone or db.example.com]
     #[arg(long, value_name = "NAME")]
     pub(super) origin: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportRoute53Arguments {
+    /// What `aws route53 list-resource-record-sets` printed
+    pub(super) records: PathBuf,
+    /// What `aws route53 list-health-checks` printed
+    #[arg(long, value_name = "FILE")]
+    pub(super) health_checks: Option<PathBuf>,
+    /// What `aws route53 list-cidr-collections` printed, followed by `list-cidr-blocks` of each in the same order
+    #[arg(long, value_name = "FILE")]
+    pub(super) cidr_collections: Option<PathBuf>,
+    /// The zone [default: the owner of the SOA]
+    #[arg(long, value_name = "NAME")]
+    pub(super) zone: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportOctodnsArguments {
+    /// The zone's YAML
+    pub(super) file: PathBuf,
+    /// The zone
+    #[arg(long, value_name = "NAME")]
+    pub(super) zone: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportGdnsdArguments {
+    /// The configuration
+    pub(super) config: PathBuf,
+    /// The zone file; without one each resource becomes a name
+    pub(super) zone_file: Option<PathBuf>,
+    /// The zone
+    #[arg(long, value_name = "NAME")]
+    pub(super) zone: String,
 }
 
 #[derive(Debug, Args)]

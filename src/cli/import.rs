@@ -1,12 +1,18 @@
 //! `meridian import`: zones from elsewhere, as zone files in TOML.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::args::{ImportCommand, ImportZonefileArguments};
+use super::args::{
+    ImportCommand, ImportGdnsdArguments, ImportOctodnsArguments, ImportRoute53Arguments,
+    ImportZonefileArguments,
+};
 use super::{CommandError, CommandResult, FAILURE};
 use crate::app::{complain, is_styled, say};
 use crate::config::{self, CompiledZone, Diagnostic, Source};
+use crate::import::{
+    Gdnsd, ImportError, Imported, Route53, Severity, import_gdnsd, import_octodns, import_route53,
+};
 use crate::store;
 use crate::wire::Name;
 use crate::zone::master::origin_of_file_name;
@@ -14,7 +20,59 @@ use crate::zone::master::origin_of_file_name;
 pub(super) fn run(command: &ImportCommand) -> CommandResult {
     match command {
         ImportCommand::Zonefile(arguments) => import_zonefile(arguments),
+        ImportCommand::Route53(arguments) => from_route53(arguments),
+        ImportCommand::Octodns(arguments) => from_octodns(arguments),
+        ImportCommand::Gdnsd(arguments) => from_gdnsd(arguments),
     }
+}
+
+fn from_route53(arguments: &ImportRoute53Arguments) -> CommandResult {
+    let records = read_text(&arguments.records)?;
+    let read = |path: &Option<PathBuf>| path.as_deref().map(read_text).transpose();
+    let health_checks = read(&arguments.health_checks)?;
+    let cidr_collections = read(&arguments.cidr_collections)?;
+    hand_out(import_route53(Route53 {
+        records: &records,
+        health_checks: health_checks.as_deref(),
+        cidr_collections: cidr_collections.as_deref(),
+        zone: arguments.zone.as_deref(),
+    }))
+}
+
+fn from_octodns(arguments: &ImportOctodnsArguments) -> CommandResult {
+    hand_out(import_octodns(&read_text(&arguments.file)?, &arguments.zone))
+}
+
+fn from_gdnsd(arguments: &ImportGdnsdArguments) -> CommandResult {
+    let config = read_text(&arguments.config)?;
+    let zone_file = arguments.zone_file.as_deref().map(read_text).transpose()?;
+    let (zone_file, zone) = (zone_file.as_deref(), arguments.zone.as_str());
+    hand_out(import_gdnsd(Gdnsd { config: &config, zone_file, zone }))
+}
+
+fn read_text(path: &Path) -> Result<String, CommandError> {
+    Ok(store::read_source(path)?.text)
+}
+
+/// Prints a zone file, and on standard error what it lost and what `meridian check` will say of it.
+fn hand_out(imported: Result<Imported, ImportError>) -> CommandResult {
+    let Imported { text, notes } = imported?;
+    let source = Source::new("import.toml", text, 0);
+    let mut is_whole = true;
+    for note in &notes {
+        is_whole &= note.severity < Severity::Error;
+        let severity = if note.severity == Severity::Error { "error" } else { "warning" };
+        complain(&format!("{severity}: {note}\n"));
+    }
+    match config::compile_zone(&source) {
+        Ok((_, warnings)) => show(&warnings, &source),
+        Err(rejected) => {
+            is_whole = false;
+            show(&rejected.diagnostics, &source);
+        }
+    }
+    say(&source.text);
+    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
 }
 
 fn import_zonefile(arguments: &ImportZonefileArguments) -> CommandResult {

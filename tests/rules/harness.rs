@@ -49,7 +49,8 @@ fn atlas_place(country: &str) -> usize {
     ATLAS.iter().position(|code| *code == country).expect("a country of the atlas")
 }
 
-fn atlas() -> Database {
+/// The default database.
+pub fn atlas() -> Database {
     let mut networks = Vec::new();
     for (place, country) in ATLAS.iter().enumerate() {
         networks.push((format!("20.{place}.0.0/16").parse().unwrap(), Some(*country)));
@@ -158,12 +159,12 @@ impl Zone {
     }
 
     pub fn world_with(&self, database: Database) -> World {
-        Self::serve(&self.source(), database)
+        World::of(&self.source(), database)
     }
 
     /// The world that serves a source, by the atlas.
     pub fn world_of(source: &Source) -> World {
-        Self::serve(source, atlas())
+        World::of(source, atlas())
     }
 
     /// The source with a file beside it.
@@ -172,24 +173,6 @@ impl Zone {
         let (name, path, text) = (file.to_owned(), file.to_owned(), Ok(text.to_owned()));
         source.included.push(Included { by: 0, name, path, text });
         source
-    }
-
-    pub fn serve(source: &Source, database: Database) -> World {
-        let (zone, _) = compile_zone(source).unwrap_or_else(|rejected| {
-            panic!("{}\n{:#?}", source.text, rejected.diagnostics);
-        });
-        let snapshot = Snapshot::compile(Ingredients {
-            zones: vec![zone],
-            refused: &[],
-            geo: &GeoSources::of(Arc::new(database)),
-            seed: SEED,
-            generation: Generation(1),
-            identity: Identity::default(),
-            previous: None,
-        });
-        let snapshot = snapshot.unwrap();
-        let view = View::new(snapshot.targets.len());
-        World { snapshot, view }
     }
 
     /// The messages, labels and advice of a zone that must be refused.
@@ -224,6 +207,25 @@ pub struct World {
 }
 
 impl World {
+    /// The world that serves a zone file.
+    pub fn of(source: &Source, database: Database) -> Self {
+        let (zone, _) = compile_zone(source).unwrap_or_else(|rejected| {
+            panic!("{}\n{:#?}", source.text, rejected.diagnostics);
+        });
+        let snapshot = Snapshot::compile(Ingredients {
+            zones: vec![zone],
+            refused: &[],
+            geo: &GeoSources::of(Arc::new(database)),
+            seed: SEED,
+            generation: Generation(1),
+            identity: Identity::default(),
+            previous: None,
+        });
+        let snapshot = snapshot.unwrap();
+        let view = View::new(snapshot.targets.len());
+        Self { snapshot, view }
+    }
+
     fn targets_of(&self, pool: &str) -> Vec<TargetId> {
         let routing = self.snapshot.routings().next().unwrap();
         let pools = routing.named.pools.iter().zip(routing.bound.pools());

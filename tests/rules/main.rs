@@ -17,6 +17,7 @@
 //! | `subnet.rs` | 75–79: where the client is, and the client subnet option |
 //! | `scope.rs` | B9 against brute force |
 //! | `health.rs` | 2, 4, 29, 52, 54: any tree, any health, against a second evaluator |
+//! | `import.rs` | 2–58: an imported hosted zone against its own JSON |
 //! | `questions.rs` | every question gets an answer that can be read and fits |
 //!
 //! `harness.rs` builds and asks; `tree.rs` draws random trees and has the second evaluator; `network.rs` draws random
@@ -28,6 +29,7 @@ mod general;
 mod geolocation;
 mod harness;
 mod health;
+mod import;
 mod ip;
 mod last_resort;
 mod minimum;

@@ -151,7 +151,7 @@ const TABLE: &str = "# measured\n21.0.0.0/16,a,80.5\n21.0.0.0/16,b,20\n21.1.0.0/
 fn by_table(lines: &str) -> World {
     let zone = two("latency", &format!("table = \"rtt.csv\"\n{lines}"));
     let source = zone.source_with("rtt.csv", TABLE);
-    Zone::serve(&source, equator())
+    World::of(&source, equator())
 }
 
 #[test]
