@@ -27,13 +27,14 @@
 //! | [`wire`] | names, query parsing, response writing, EDNS, client subnet. Bytes are untrusted only here |
 //! | [`zone`] | RRsets, the table of names, lookup by RFC 1034 §4.3.2 and RFC 4592, presentation format and master files |
 //! | [`geo`] | MMDB → locations → prefix maps with exact scope; continents, countries, subdivisions and where they are |
+//! | [`picture`] | a map of the world as SVG: which pool serves which country |
 //! | [`health`] | what is probed, one target's state machine, the view |
 //! | [`policy`] | the tree of policies and pools, selection, the trace that `explain` prints |
 //! | [`config`] | what was typed, with its place in the file → what it means, which cannot be wrong |
 //! | [`import`] | zones of other servers → zone files as text |
 //! | [`snapshot`] | one generation: compiled, numbered, published |
 //! | [`query`] | octets + client + snapshot + view → octets or silence, and an outcome to count |
-//! | [`picture`] | a map of the world as SVG: which pool serves which country |
+//! | [`outlook`] | many clients at once: which share of them gets which answer, and what a change moves |
 //! | [`sys`] | the only `unsafe`: recvmmsg, sendmmsg, socket options |
 //! | [`serve`] | UDP workers, TCP, the hickory-server back end |
 //! | [`probe`] | the checks and their schedule |
@@ -42,7 +43,7 @@
 //! | [`app`] | start, reload, stop |
 //! | [`cli`] | the command line |
 //!
-//! Everything down to [`picture`] is pure: no sockets, no files, no clock, and randomness only as a seed. So tests, `explain` and
+//! Everything down to [`outlook`] is pure: no sockets, no files, no clock, and randomness only as a seed. So tests, `explain` and
 //! the sockets run the same code.
 //!
 //! # What a query costs
@@ -61,7 +62,7 @@
 //!
 //! # Trust
 //!
-//! Octets from the network are checked in [`wire`] and nowhere else. Every bound is in [`limits`]. Modules down to [`picture`]
+//! Octets from the network are checked in [`wire`] and nowhere else. Every bound is in [`limits`]. Modules down to [`outlook`]
 //! deny panics, indexing and unchecked arithmetic by lint; `unsafe` is denied outside [`sys`].
 
 #![deny(unsafe_code)]
@@ -74,6 +75,7 @@ pub mod geo;
 pub mod health;
 pub mod import;
 pub mod limits;
+pub mod outlook;
 pub mod picture;
 pub mod policy;
 pub mod probe;

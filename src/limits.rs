@@ -257,3 +257,13 @@ pub const IMPORT_DEPTH: usize = 32;
 
 /// Values of one YAML file, with those that an alias repeats counted each time: a file of 40 lines can stand for billions.
 pub const YAML_NODES: usize = 4_000_000;
+
+/// Lines of a file of client counts: a million /24s, four times.
+pub const WEIGHT_ROWS: usize = 1 << 22;
+
+/// Octets of the zone files that a server keeps in its state directory, so that it can tell at the next start what changed.
+/// They are read and compiled again then; a larger set is not kept.
+pub const SERVED_FILE_OCTETS: usize = 64 << 20;
+
+/// Octets of the control socket's answer that are read: about 80 for each zone.
+pub const CONTROL_ANSWER_OCTETS: usize = 64 << 20;

@@ -8,14 +8,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Modules of the library, each may use itself and those above it.
-const MODULES: [&str; 18] = [
-    "limits", "wire", "zone", "geo", "health", "policy", "config", "import", "snapshot", "query",
-    "picture", "sys", "serve", "probe", "store", "admin", "app", "cli",
+const MODULES: [&str; 19] = [
+    "limits", "wire", "zone", "geo", "picture", "health", "policy", "config", "import", "snapshot",
+    "query", "outlook", "sys", "serve", "probe", "store", "admin", "app", "cli",
 ];
 
 /// Modules without sockets, files, clocks and panics, and what they must deny in their `mod.rs`.
-const PURE_MODULES: [&str; 10] =
-    ["wire", "zone", "geo", "health", "policy", "config", "import", "snapshot", "query", "picture"];
+const PURE_MODULES: [&str; 11] = [
+    "wire", "zone", "geo", "picture", "health", "policy", "config", "import", "snapshot", "query",
+    "outlook",
+];
 const DENIED: [&str; 6] = [
     "unsafe_code",
     "clippy::unwrap_used",

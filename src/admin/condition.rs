@@ -14,6 +14,15 @@ pub struct Reload {
     pub at: u64,
 }
 
+/// How many reloads were refused, by what was wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// Files that can't be served.
+    pub mistakes: u64,
+    /// Too many clients would have got another answer.
+    pub change: u64,
+}
+
 /// One state of affairs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -22,6 +31,8 @@ pub struct Standing {
     /// Zones whose files were refused at start, and why in short.
     pub refused_zones: Vec<String>,
     pub last_reload: Reload,
+    /// Since the start.
+    pub refusals: Refusals,
     /// Why the geo database on disk could not be used; the one from before serves on.
     pub geodb_refused: Option<String>,
 }

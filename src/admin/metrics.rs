@@ -150,6 +150,13 @@ impl Scrape<'_> {
             "Whether the geo database on disk is the one in use.",
             standing.geodb_refused.is_none(),
         )?;
+        let refused = self.counter(
+            "meridian_reload_refused_total",
+            "Reloads that were refused, for mistakes in the files or for the size of the change.",
+            &["reason"],
+        )?;
+        refused.with_label_values(&["mistakes"]).inc_by(standing.refusals.mistakes);
+        refused.with_label_values(&["change"]).inc_by(standing.refusals.change);
         let seconds = |name: &str, help: &str, value: u64| -> Result<()> {
             self.gauge(name, help, &[])?
                 .with_label_values(&none)

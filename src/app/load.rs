@@ -1,5 +1,6 @@
 //! From files to the ingredients of a snapshot, with every complaint on the way.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -105,6 +106,14 @@ impl Loaded {
             }
         }
         refused
+    }
+
+    /// The files of the zones that can be served; they are gone from here.
+    pub fn take_served(&mut self) -> Vec<Source> {
+        let origins: HashSet<usize> = self.origins.iter().copied().collect();
+        let sources = std::mem::take(&mut self.sources).into_iter().enumerate();
+        let served = sources.filter(|(place, _)| origins.contains(place));
+        served.map(|(_, source)| source).collect()
     }
 
     /// One line per refused file.

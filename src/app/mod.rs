@@ -3,14 +3,17 @@
 //! Start: read settings, zones and database; refuse what is wrong by name; bind every socket; probe each endpoint once; then
 //! answer. Reload: make the next snapshot off to the side and swap it in, or keep what is served and say why. Stop: let the
 //! workers finish the datagrams that they took. What must not go back from one generation to the next, the serials of zones that
-//! give none, is remembered in `serials`, and in the `--state` directory if there is one.
+//! give none, is remembered in `serials`, and in the `--state` directory if there is one. What would move too many clients at
+//! once is stopped by `guard`, at a reload and, with what `served` keeps in that directory, at the next start.
 
 mod announce;
+mod guard;
 mod load;
 mod output;
 mod reload;
 mod run;
 mod serials;
+mod served;
 mod settings;
 mod signals;
 mod watch;

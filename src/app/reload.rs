@@ -3,13 +3,18 @@
 use std::io;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
+
+use super::guard::judge;
 use super::load::{Loaded, read_sources};
 use super::output::{complain, is_styled};
+use super::run::{keep_served, keeps_served};
 use super::serials::Serials;
 use super::settings::Settings;
 use super::signals::{Request, Signals};
 use super::watch::Watch;
-use crate::admin::{Condition, Reload};
+use crate::admin::{Condition, Reload, ReloadOrder, ReloadReport, ReloadedZone};
+use crate::config::CompiledZone;
 use crate::health::View;
 use crate::probe::Prober;
 use crate::snapshot::{GeoSources, Ingredients, Live, Published, Snapshot};
@@ -27,6 +32,8 @@ pub(super) struct Reloader {
     /// Notices when a database is replaced.
     pub(super) watch: Watch,
     pub(super) serials: Serials,
+    /// What `meridian reload` asks for.
+    pub(super) orders: mpsc::Receiver<ReloadOrder>,
 }
 
 /// What became of the database files.
@@ -37,29 +44,89 @@ enum Fresh {
     Refused(String),
 }
 
+/// Why there is something to do.
+enum Cause {
+    Signal,
+    Order(ReloadOrder),
+    /// A geo database was replaced.
+    Databases,
+}
+
+/// What there is to do.
+#[derive(Clone, Copy)]
+enum Kind {
+    Files { is_meant: bool },
+    Databases,
+}
+
+impl Cause {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Signal => Kind::Files { is_meant: false },
+            Self::Order(order) => Kind::Files { is_meant: order.request.yes },
+            Self::Databases => Kind::Databases,
+        }
+    }
+}
+
+/// Why zones are not taken over.
+enum Refusal {
+    /// They can't be served.
+    Mistakes(String),
+    /// They would move too many clients; nobody said that this is meant.
+    Change(String),
+}
+
+impl Refusal {
+    fn why(&self) -> &str {
+        match self {
+            Self::Mistakes(why) | Self::Change(why) => why,
+        }
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Self {
+        Self::Mistakes(why)
+    }
+}
+
 impl Reloader {
-    /// Reloads at each SIGHUP, and takes over databases that were replaced; ends at SIGTERM or SIGINT.
+    /// Reloads at each SIGHUP and when `meridian reload` asks for it, and takes over databases that were replaced; ends at SIGTERM
+    /// or SIGINT.
     pub(super) async fn run_until_stopped(mut self, signals: &mut Signals) -> io::Result<()> {
         loop {
-            let is_asked = tokio::select! {
+            let cause = tokio::select! {
                 request = signals.next() => match request {
-                    Request::Reload => true,
+                    Request::Reload => Cause::Signal,
                     Request::Stop => return Ok(()),
                 },
-                () = self.watch.changed() => false,
+                Some(order) = self.orders.recv() => Cause::Order(order),
+                () = self.watch.changed() => Cause::Databases,
             };
+            let kind = cause.kind();
             let reloading = tokio::task::spawn_blocking(move || {
-                if is_asked {
-                    self.reload()
-                } else {
-                    self.renew_databases()
+                let report = match kind {
+                    Kind::Files { is_meant } => Some(self.reload(is_meant)),
+                    Kind::Databases => {
+                        self.renew_databases();
+                        None
+                    }
                 };
-                self
+                (self, report)
             });
-            tokio::select! {
-                reloaded = reloading => self = reloaded?,
+            let report = tokio::select! {
+                reloaded = reloading => {
+                    let (reloader, report) = reloaded?;
+                    self = reloader;
+                    report
+                }
                 // The rest of the reload is nobody's any more.
                 () = signals.stop() => return Ok(()),
+            };
+            if let (Cause::Order(order), Some(report)) = (cause, report) {
+                // Whoever asked may have gone.
+                let _ = order.reply.send(report);
             }
         }
     }
@@ -84,6 +151,10 @@ impl Reloader {
         }
         let next = live.snapshot.over(&geo, live.snapshot.generation.next());
         let snapshot = Arc::new(next.map_err(|error| error.to_string())?);
+        if let Some(limit) = self.settings.max_change {
+            judge(limit, &live.snapshot, &snapshot)
+                .map_err(|why| format!("{why}; {}", self.way_out()))?;
+        }
         let (view, is_stale) = (Arc::clone(&live.view), live.is_stale);
         let (kind, built) = (geo.database.kind(), geo.database.build_epoch());
         tracing::info!(kind, built, generation = snapshot.generation.0, "geo database replaced");
@@ -93,8 +164,8 @@ impl Reloader {
     }
 
     /// Takes over what the files say now. Zones are all or nothing; a database that can't be used leaves the one before in
-    /// place, with an alarm.
-    fn reload(&mut self) {
+    /// place, with an alarm. `is_meant` is whether any change is.
+    fn reload(&mut self, is_meant: bool) -> ReloadReport {
         self.watch.note();
         let fresh = self.read_databases();
         let geo = match &fresh {
@@ -104,33 +175,72 @@ impl Reloader {
                 self.geo.clone()
             }
         };
-        let refused = self.reload_zones(&geo).err();
-        match &refused {
-            None => {
+        let reloaded = self.reload_zones(&geo, is_meant);
+        match &reloaded {
+            Ok(_) => {
                 tracing::info!(
                     generation = self.published.load().snapshot.generation.0,
                     "reloaded"
                 );
                 self.geo = geo;
             }
-            Some(why) => {
-                tracing::error!("reload refused, what was served stays: {why}");
-                self.mark_stale();
+            Err(refusal) => {
+                tracing::error!("reload refused, what was served stays: {}", refusal.why());
+                // What a guard holds back is not known to be wanted: what is served is no older than its owner's word.
+                if matches!(refusal, Refusal::Mistakes(_)) {
+                    self.mark_stale();
+                }
             }
         }
-        let geodb_refused = match (fresh, &refused) {
+        let geodb_refused = match (fresh, &reloaded) {
             (Fresh::Refused(why), _) => Some(why),
-            (Fresh::Read(_), Some(_)) if !self.settings.geo_files().is_empty() => {
-                Some("it was read, and waits for zone files without mistakes".to_owned())
+            (Fresh::Read(_), Err(refusal)) if !self.settings.geo_files().is_empty() => {
+                Some(match refusal {
+                    Refusal::Mistakes(_) => {
+                        "it was read, and waits for zone files without mistakes".to_owned()
+                    }
+                    Refusal::Change(_) => {
+                        "it was read, and waits for a reload that is taken over".to_owned()
+                    }
+                })
             }
             (Fresh::Read(_), _) => None,
         };
+        self.note(reloaded.as_ref().err(), geodb_refused.clone());
+        match reloaded {
+            Ok(zones) => {
+                let generation = self.published.load().snapshot.generation.0;
+                ReloadReport::Reloaded { generation, zones, geodb_refused }
+            }
+            Err(refusal) => ReloadReport::Refused {
+                why: refusal.why().to_owned(),
+                is_forcible: matches!(refusal, Refusal::Change(_)),
+            },
+        }
+    }
+
+    /// What to do if a change that was held back is meant.
+    fn way_out(&self) -> String {
+        match &self.settings.state {
+            Some(state) => {
+                format!("if that is meant: meridian reload --yes --state {}", state.display())
+            }
+            None => {
+                "if that is meant, start again: without --state nothing is compared then".to_owned()
+            }
+        }
+    }
+
+    /// Lets `/ready` and the metrics know how a reload ended.
+    fn note(&self, refusal: Option<&Refusal>, geodb_refused: Option<String>) {
         self.condition.update(|standing| {
-            if refused.is_none() {
-                standing.refused_zones.clear();
+            match refusal {
+                None => standing.refused_zones.clear(),
+                Some(Refusal::Mistakes(_)) => standing.refusals.mistakes += 1,
+                Some(Refusal::Change(_)) => standing.refusals.change += 1,
             }
             standing.geodb_refused = geodb_refused;
-            standing.last_reload = Reload::now(refused);
+            standing.last_reload = Reload::now(refusal.map(|refusal| refusal.why().to_owned()));
         });
     }
 
@@ -151,14 +261,21 @@ impl Reloader {
         }
     }
 
-    fn reload_zones(&mut self, geo: &GeoSources) -> Result<(), String> {
+    /// Gives the zones that are served from now on.
+    fn reload_zones(
+        &mut self,
+        geo: &GeoSources,
+        is_meant: bool,
+    ) -> Result<Vec<ReloadedZone>, Refusal> {
         let mut loaded = Loaded::read(&self.settings.zones).map_err(|error| error.to_string())?;
         loaded.compare_databases(geo);
         complain(&loaded.render(is_styled()));
         if !loaded.rejected.is_empty() {
-            return Err(loaded.refusals().join("; "));
+            return Err(loaded.refusals().join("; ").into());
         }
         let assigned = self.serials.assign(&mut loaded.zones);
+        let sources = if keeps_served(&self.settings) { loaded.take_served() } else { Vec::new() };
+        let zones = loaded.zones.iter().map(describe).collect();
         let live = self.published.load();
         let snapshot = Snapshot::compile(Ingredients {
             zones: loaded.zones,
@@ -170,12 +287,26 @@ impl Reloader {
             previous: Some(&live.snapshot),
         })
         .map_err(|error| error.to_string())?;
+        if let Some(limit) = self.settings.max_change.filter(|_| !is_meant) {
+            judge(limit, &live.snapshot, &snapshot)
+                .map_err(|why| Refusal::Change(format!("{why}; {}", self.way_out())))?;
+        }
         let view = Arc::new(View::new(snapshot.targets.len()));
         // The new view knows what the old one did before any query sees it.
         self.prober.replace(&snapshot.targets, Arc::clone(&view));
         retire(self.published.swap(Live { snapshot: Arc::new(snapshot), view, is_stale: false }));
         self.serials.remember(assigned);
-        Ok(())
+        keep_served(&self.settings, sources);
+        Ok(zones)
+    }
+}
+
+fn describe(zone: &CompiledZone) -> ReloadedZone {
+    ReloadedZone {
+        zone: zone.apex.to_string(),
+        // Every zone that compiles has an SOA.
+        serial: zone.serial().map_or(0, |serial| serial.0),
+        names: zone.names.len(),
     }
 }
 

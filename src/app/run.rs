@@ -7,16 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 use super::announce::announce;
+use super::guard::judge;
 use super::load::{LoadError, Loaded, read_sources};
 use super::output::{complain, is_styled};
 use super::reload::Reloader;
 use super::serials::{Assigned, Serials, StateError};
+use super::served;
 use super::settings::Settings;
 use super::signals::Signals;
 use super::watch::Watch;
-use crate::admin::{Admin, Condition, router, serve_admin};
+use crate::admin::{
+    Admin, Condition, ReloadOrder, bind_control, router, serve_admin, serve_control,
+};
+use crate::config::{Source, compile_zones};
 use crate::health::{ProbeTarget, View};
 use crate::limits::{FIRST_ROUND_SECONDS, PROBES_IN_FLIGHT, SPARE_DESCRIPTORS, TCP_CONNECTIONS};
 use crate::probe::Prober;
@@ -42,6 +48,8 @@ pub enum ServeError {
     NowhereToListen,
     Admin(SocketAddr, io::Error),
     State(StateError),
+    /// Too many clients would get another answer than from the server before.
+    Change(String),
     Io(io::Error),
 }
 
@@ -72,6 +80,10 @@ impl fmt::Display for ServeError {
                 )
             }
             Self::State(error) => error.fmt(f),
+            Self::Change(why) => write!(
+                f,
+                "{why}\n  that is how the files differ from what this state directory says was served last: start with --yes if it is meant"
+            ),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -93,7 +105,10 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     log_databases(&settings, &geo);
     let mut serials = Serials::open(settings.state.as_deref()).map_err(ServeError::State)?;
     let condition = Condition::default();
-    let (snapshot, assigned) = first_snapshot(&settings, &serials, &geo, &condition)?;
+    let First { snapshot, assigned, sources } =
+        first_snapshot(&settings, &serials, &geo, &condition)?;
+    check_change(&settings, &geo, &snapshot)?;
+    let orders = open_control(&settings);
     return_freed_memory();
     let bound = bind_all(&settings)?;
     let listening = TcpListener::bind(settings.admin).await;
@@ -118,13 +133,85 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let addresses: Vec<SocketAddr> = bound.iter().map(Bound::address).collect();
     let server = Server::start(bound, settings.io, &published, &counters)?;
     serials.remember(assigned);
+    keep_served(&settings, sources);
     condition.update(|standing| standing.is_serving = true);
     announce(&addresses, admin_address, &published.load().snapshot);
-    Reloader { settings, published, prober, condition, geo, watch, serials }
+    Reloader { settings, published, prober, condition, geo, watch, serials, orders }
         .run_until_stopped(&mut signals)
         .await?;
     server.stop();
     Ok(())
+}
+
+/// What the first reading of the zones gives.
+struct First {
+    snapshot: Snapshot,
+    assigned: Assigned,
+    /// Of the zones that are served.
+    sources: Vec<Source>,
+}
+
+/// Refuses to start if too much changed since the last time, as far as that is known.
+fn check_change(
+    settings: &Settings,
+    geo: &GeoSources,
+    snapshot: &Snapshot,
+) -> Result<(), ServeError> {
+    let (Some(limit), Some(directory)) = (settings.max_change, settings.state.as_deref()) else {
+        return Ok(());
+    };
+    if settings.accept_changes {
+        return Ok(());
+    }
+    let Some(sources) = served::recall(directory) else { return Ok(()) };
+    let compiled = compile_zones(&sources);
+    let strange = compiled.iter().filter(|compiled| compiled.is_err()).count();
+    if strange > 0 {
+        tracing::warn!(
+            strange,
+            "zone files that were served before can't be read any more, and are not compared"
+        );
+    }
+    let zones = compiled.into_iter().filter_map(|compiled| Some(compiled.ok()?.0));
+    let before = Snapshot::compile(Ingredients {
+        zones: zones.collect(),
+        refused: &[],
+        geo,
+        seed: random_seed()?,
+        generation: Generation(0),
+        identity: settings.identity.clone(),
+        previous: Some(snapshot),
+    });
+    judge(limit, &before.map_err(ServeError::Snapshot)?, snapshot).map_err(ServeError::Change)
+}
+
+/// Keeps what is served, for the next start to compare with.
+pub(super) fn keep_served(settings: &Settings, sources: Vec<Source>) {
+    if let Some(directory) = settings.state.as_deref().filter(|_| keeps_served(settings)) {
+        served::keep(directory, &sources);
+        drop(sources);
+        return_freed_memory();
+    }
+}
+
+/// Whether the next start will compare.
+pub(super) fn keeps_served(settings: &Settings) -> bool {
+    settings.max_change.is_some() && settings.state.is_some()
+}
+
+/// Opens the socket of `meridian reload`, if there is a state directory. Without the socket there is still SIGHUP.
+fn open_control(settings: &Settings) -> mpsc::Receiver<ReloadOrder> {
+    let (sender, orders) = mpsc::channel(1);
+    if let Some(directory) = settings.state.as_deref() {
+        match bind_control(directory) {
+            Ok(listener) => drop(tokio::spawn(serve_control(listener, sender))),
+            Err(error) => tracing::error!(
+                directory = %directory.display(),
+                "no control socket, `meridian reload` will not work: {error}"
+            ),
+        }
+    }
+    orders
 }
 
 /// Reads the zones for the first time. What is wrong is printed, and refused by name.
@@ -133,7 +220,7 @@ fn first_snapshot(
     serials: &Serials,
     geo: &GeoSources,
     condition: &Condition,
-) -> Result<(Snapshot, Assigned), ServeError> {
+) -> Result<First, ServeError> {
     let mut loaded = Loaded::read(&settings.zones).map_err(ServeError::Store)?;
     loaded.compare_databases(geo);
     complain(&loaded.render(is_styled()));
@@ -150,6 +237,7 @@ fn first_snapshot(
     }
     condition.update(|standing| standing.refused_zones = refusals);
     let assigned = serials.assign(&mut loaded.zones);
+    let sources = if keeps_served(settings) { loaded.take_served() } else { Vec::new() };
     let snapshot = Snapshot::compile(Ingredients {
         zones: loaded.zones,
         refused: &refused,
@@ -159,7 +247,8 @@ fn first_snapshot(
         identity: settings.identity.clone(),
         previous: None,
     });
-    Ok((snapshot.map_err(ServeError::Snapshot)?, assigned))
+    let snapshot = snapshot.map_err(ServeError::Snapshot)?;
+    Ok(First { snapshot, assigned, sources })
 }
 
 /// Starts probing with as many sockets at once as leave enough for TCP clients.

@@ -30,13 +30,14 @@ pub struct Typed {
     pub geodb: Option<PathBuf>,
     pub asndb: Option<PathBuf>,
     pub state: Option<PathBuf>,
+    pub max_change: Option<Share>,
+    /// The first start may change whatever it changes.
+    pub accept_changes: bool,
     pub io: Option<Io>,
     pub workers: Option<usize>,
     pub strict: bool,
     pub identity: Option<String>,
     pub show_version: bool,
-    /// Reloads may change whatever they change.
-    pub accept_changes: bool,
 }
 
 /// What holds.
@@ -53,10 +54,12 @@ pub struct Settings {
     pub asndb: Option<PathBuf>,
     /// What is known better than the databases do, each network once.
     pub overrides: Vec<(IpNet, Override)>,
-    /// A reload that changes a larger share of answers is refused. Nothing: none is, or `--yes` was given.
-    pub max_change: Option<Share>,
-    /// Where serials outlive the process. Nothing: they do not.
+    /// Where serials outlive the process, and where the control socket is. Nothing: they do not, and there is none.
     pub state: Option<PathBuf>,
+    /// What gives a larger share of the clients of any name another answer is refused. Nothing: nothing is.
+    pub max_change: Option<Share>,
+    /// The start is not refused for that.
+    pub accept_changes: bool,
     pub io: Io,
     /// UDP threads per listen address.
     pub workers: usize,
@@ -108,8 +111,9 @@ impl Settings {
             geodb: typed.geodb.or(file.geodb),
             asndb: typed.asndb.or(file.asndb),
             overrides: file.overrides,
-            max_change: file.max_change.filter(|_| !typed.accept_changes),
             state: typed.state.or(file.state),
+            max_change: typed.max_change.or(file.max_change),
+            accept_changes: typed.accept_changes,
             io: typed.io.or(file.io).unwrap_or(Io::Sockets),
             workers: typed.workers.or(file.workers).unwrap_or(cores).clamp(1, WORKERS),
             strict: typed.strict || file.strict.unwrap_or(false),

@@ -8,7 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::Typed;
-use crate::config::{Io, check_identity, parse_duration};
+use crate::config::{Io, Share, check_identity, parse_duration};
 
 /// An authoritative GeoDNS server: answers by the client's place, by weights and by the health of the endpoints.
 ///
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Answer DNS queries, and probe the endpoints
     #[command(
-        after_help = "Signals:\n  SIGHUP reloads zones and geo database, all or nothing; SIGTERM and SIGINT stop.\n\n\
+        after_help = "Signals:\n  SIGHUP reloads zones and geo database, all or nothing, and so does `meridian reload`;\n  SIGTERM and SIGINT stop.\n\n\
         Logs go to standard error; RUST_LOG=debug tells more.\n\n\
         Example:\n  meridian serve --zones /etc/meridian/zones --listen 192.0.2.53:53 --listen '[2001:db8::53]:53'"
     )]
@@ -46,6 +46,31 @@ pub(super) enum Command {
         meridian explain api.example.com --up us --at 90s"
     )]
     Explain(ExplainArguments),
+    /// Say which share of the clients goes where, by pool and country
+    #[command(
+        after_help = "Reckoned from the zone files, exactly, with every endpoint up but those under a --down, and beside\nit with all up. \
+        Without --weights a country weighs as much as it has addresses: no measure of traffic.\n\n\
+        The file of --weights has lines `prefix,count` or `country,count`, both kinds may be mixed:\n  192.0.2.0/24,1200\n  DE,50000\n  unlocated,300\n\n\
+        Examples:\n  meridian simulate\n  meridian simulate api.fingerprint.example.com --down us-east-1\n  \
+        meridian simulate api.fingerprint.example.com AAAA --weights clients.csv --svg map.svg"
+    )]
+    Simulate(SimulateArguments),
+    /// Say what other zone files would change, and for which share of the clients
+    #[command(
+        after_help = "Answers are compared by their records, with everything up: another name of a pool, another check\n\
+        or another serial is no difference.\n\n\
+        Exit code 0: no difference; 2: there is one; 1: an error.\n\n\
+        Examples:\n  meridian diff /etc/meridian/zones zones\n  meridian diff old/example.com.toml zones/example.com.toml --json"
+    )]
+    Diff(DiffArguments),
+    /// Have a running server read its files again, and wait until it serves them
+    #[command(
+        after_help = "Goes by the socket `control` in the server's --state directory. The server refuses what changes more\n\
+        answers than its --max-change allows, unless --yes.\n\n\
+        Exit code 0: the files are served; 1: they are not, and why.\n\n\
+        Examples:\n  meridian reload --state /var/lib/meridian\n  meridian reload --state /var/lib/meridian --yes"
+    )]
+    Reload(ReloadArguments),
     /// Run the tests that zone files have, and say what is answered instead
     #[command(after_help = "A test is a [[test]] block of a zone file:\n\n  \
         [[test]]\n  name   = \"api\"\n  client = \"46.4.0.0/16\"\n  down   = [\"eu\"]\n  expect = \"us\"\n\n\
@@ -85,9 +110,17 @@ pub(super) struct ServeArguments {
     /// Database of autonomous systems: MMDB such as GeoLite2-ASN [default: none]
     #[arg(long, value_name = "FILE", env = "MERIDIAN_ASNDB")]
     asndb: Option<PathBuf>,
-    /// Directory for what should outlive the process: the serials of zones that give none [default: kept in memory only]
+    /// Directory for what should outlive the process: the serials of zones that give none, with --max-change the zones that
+    /// were served last, and the socket of `meridian reload` [default: kept in memory only, no socket]
     #[arg(long, value_name = "DIR", env = "MERIDIAN_STATE")]
     state: Option<PathBuf>,
+    /// Refuse a reload, and with --state a start, that gives a larger share of the clients of any name another answer
+    /// [default: no limit]
+    #[arg(long, value_name = "SHARE", env = "MERIDIAN_MAX_CHANGE", value_parser = share)]
+    max_change: Option<Share>,
+    /// Start whatever has changed since the last time; `meridian reload --yes` does it for a reload
+    #[arg(long)]
+    yes: bool,
     /// Back end of the DNS sockets [default: sockets]
     #[arg(long, value_enum, env = "MERIDIAN_IO")]
     io: Option<IoArgument>,
@@ -103,9 +136,6 @@ pub(super) struct ServeArguments {
     /// Tell the version to those who ask for version.server or version.bind in class CH
     #[arg(long, env = "MERIDIAN_SHOW_VERSION", value_parser = BoolishValueParser::new())]
     show_version: bool,
-    /// Take over reloads that change more answers than `max_change` of the settings file allows
-    #[arg(long)]
-    yes: bool,
 }
 
 /// `90s`, `2m`, as zone files have it.
@@ -116,6 +146,17 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn identity(text: &str) -> Result<String, String> {
     check_identity(text).map(|()| text.to_owned())
+}
+
+fn share(text: &str) -> Result<Share, String> {
+    let advice = || format!("`{text}` is no share: write 0% to 100%");
+    let percent: f64 =
+        text.strip_suffix('%').and_then(|n| n.trim().parse().ok()).ok_or_else(advice)?;
+    // In range, and rounded to a hundredth of a percent.
+    (0.0..=100.0)
+        .contains(&percent)
+        .then(|| Share((percent * 100.0).round() as u16))
+        .ok_or_else(advice)
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -136,6 +177,8 @@ impl ServeArguments {
             geodb: self.geodb,
             asndb: self.asndb,
             state: self.state,
+            max_change: self.max_change,
+            accept_changes: self.yes,
             io: self.io.map(|io| match io {
                 IoArgument::Sockets => Io::Sockets,
                 IoArgument::Hickory => Io::Hickory,
@@ -144,7 +187,6 @@ impl ServeArguments {
             strict: self.strict,
             identity: self.identity,
             show_version: self.show_version,
-            accept_changes: self.yes,
         }
     }
 }
@@ -237,6 +279,76 @@ pub(super) struct ExplainArguments {
     #[arg(long, value_name = "ADDR:PORT", env = "MERIDIAN_ADMIN")]
     admin: Option<SocketAddr>,
     /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SimulateArguments {
+    /// Names that are routed, and a type in capital letters after them [default: all names, A]
+    #[arg(value_name = "NAME|TYPE")]
+    pub(super) words: Vec<String>,
+    /// A pool or an endpoint to count as down; may be repeated
+    #[arg(long, value_name = "POOL|ENDPOINT")]
+    pub(super) down: Vec<String>,
+    /// Counts of clients, as CSV
+    #[arg(long, value_name = "FILE")]
+    pub(super) weights: Option<PathBuf>,
+    /// Spread clients over IPv6, each /48 one, instead of IPv4
+    #[arg(long)]
+    pub(super) ipv6: bool,
+    /// Draw a map of the world, for one name
+    #[arg(long, value_name = "FILE")]
+    pub(super) svg: Option<PathBuf>,
+    /// Settings file of the server, whose keys are the defaults here
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_CONFIG")]
+    config: Option<PathBuf>,
+    /// Directory of the zone files [default: zones]
+    #[arg(long, value_name = "DIR", env = "MERIDIAN_ZONES")]
+    zones: Option<PathBuf>,
+    /// Geo database [default: built in]
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_GEODB")]
+    geodb: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArguments {
+    /// A directory of zone files, or one zone file
+    pub(super) old: PathBuf,
+    /// Another one
+    pub(super) new: PathBuf,
+    /// Counts of clients, as CSV: see `meridian simulate --help`
+    #[arg(long, value_name = "FILE")]
+    pub(super) weights: Option<PathBuf>,
+    /// Spread clients over IPv6, each /48 one, instead of IPv4
+    #[arg(long)]
+    pub(super) ipv6: bool,
+    /// Settings file of the server, whose keys are the defaults here
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_CONFIG")]
+    config: Option<PathBuf>,
+    /// Geo database [default: built in]
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_GEODB")]
+    geodb: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReloadArguments {
+    /// Take the files over whatever they change
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Settings file of the server, whose keys are the defaults here
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_CONFIG")]
+    config: Option<PathBuf>,
+    /// The server's state directory
+    #[arg(long, value_name = "DIR", env = "MERIDIAN_STATE")]
+    state: Option<PathBuf>,
+    /// Print what the server says as JSON
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -371,6 +483,29 @@ impl ExplainArguments {
             asndb: self.asndb.clone(),
             ..Typed::default()
         }
+    }
+}
+
+impl SimulateArguments {
+    pub(super) fn typed(&self) -> Typed {
+        Typed {
+            config: self.config.clone(),
+            zones: self.zones.clone(),
+            geodb: self.geodb.clone(),
+            ..Typed::default()
+        }
+    }
+}
+
+impl DiffArguments {
+    pub(super) fn typed(&self) -> Typed {
+        Typed { config: self.config.clone(), geodb: self.geodb.clone(), ..Typed::default() }
+    }
+}
+
+impl ReloadArguments {
+    pub(super) fn typed(&self) -> Typed {
+        Typed { config: self.config.clone(), state: self.state.clone(), ..Typed::default() }
     }
 }
 

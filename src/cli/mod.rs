@@ -3,9 +3,14 @@
 mod args;
 mod assume;
 mod check;
+mod crowd;
+mod diff;
 mod explain;
 mod healthcheck;
 mod import;
+mod reload;
+mod simulate;
+mod table;
 mod test;
 
 use std::process::ExitCode;
@@ -21,8 +26,11 @@ use args::{Arguments, Command, ServeArguments};
 /// How long tasks may take to end with the server.
 const FAREWELL: Duration = Duration::from_millis(200);
 
-/// Exit code for an error (2 is kept for "changes pending", and for clap's usage errors).
+/// Exit code for an error.
 const FAILURE: u8 = 1;
+
+/// Exit code for "changes pending"; clap's usage errors have it too.
+const CHANGES: u8 = 2;
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
@@ -33,6 +41,9 @@ pub fn main() -> ExitCode {
         Some(Command::Serve(serve)) => run_server(serve),
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
+        Some(Command::Simulate(arguments)) => simulate::run(&arguments),
+        Some(Command::Diff(arguments)) => diff::run(&arguments),
+        Some(Command::Reload(arguments)) => reload::run(&arguments),
         Some(Command::Test(arguments)) => test::run(&arguments),
         Some(Command::Import(arguments)) => import::run(&arguments.command),
         Some(Command::Healthcheck(arguments)) => healthcheck::run(&arguments),

@@ -20,6 +20,7 @@
 //! | which answer set, and which scope? (each query) | [`PrefixMap::lookup`] | tens of nanoseconds, no allocation |
 //! | which position has a client of whom a few bits are known? | [`Atlas::position_of`] | a search over all prefixes |
 //! | where is this address, and who says so? (`explain`, tests) | [`Atlas::locate`] | a few such searches |
+//! | how many addresses are treated alike? (`simulate`, `diff`) | [`AddressRange::walk`] | a look-up per stretch |
 //! | is this code a country? what continent? (zone files) | [`CountryCode::parse`], [`CountryCode::continent`] | a search over 250 rows |
 //! | is this code a subdivision? (zone files, databases) | [`Subdivision::parse`], [`Subdivision::parse_parts`] | a search over 5,000 lines |
 //! | where is it, and how far from there? (zone files) | [`Coordinates`], [`AwsRegion::parse`] | a search, and some sines |
@@ -66,6 +67,7 @@ mod prefix_map;
 mod region;
 mod shape;
 mod special;
+mod stretch;
 mod subdivision;
 mod tree;
 
@@ -98,4 +100,5 @@ pub use overlay::AtlasError;
 pub use overrides::{Override, Overrides, OverridesError};
 pub use prefix_map::{PrefixMap, PrefixMatch};
 pub use region::AwsRegion;
+pub use stretch::{AddressRange, public_ipv4, public_ipv6};
 pub use subdivision::Subdivision;

@@ -6,7 +6,8 @@
 //! * [`partition()`] finds which locations a tree tells apart, so that a prefix map can give each client its class and an
 //!   exact scope (rule B9).
 //! * [`Selection`] walks the bound tree for one query. It depends on nothing but its inputs: the tree, the client's
-//!   location, the view of health, the type asked for, and a random number.
+//!   location, the view of health, the type asked for, and a random number. [`Selection::shares`] gives what many such walks
+//!   come to, without walking.
 //!
 //! The rules are numbered in the manual's chapter on routing; tests carry the numbers.
 
@@ -26,6 +27,7 @@ mod partition;
 mod places;
 mod random;
 mod select;
+mod shares;
 mod sticky;
 mod trace;
 mod tree;
@@ -38,6 +40,7 @@ pub use partition::{Partition, partition, pools_reached};
 pub(crate) use places::places_of;
 pub use random::Random;
 pub use select::{Choice, Chosen, Selection};
+pub use shares::End;
 pub use sticky::{StickyKey, stable_hash, sticky_scope};
 pub use trace::{NoTrace, Step, Trace};
 pub use tree::{

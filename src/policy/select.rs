@@ -20,7 +20,7 @@ use crate::limits::{ANSWER_ENDPOINTS, POLICY_DEPTH, POLICY_TARGETS, POOL_ENDPOIN
 use crate::wire::RecordType;
 
 /// What is to be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Choice {
     /// Endpoints of a pool, or of a multivalue policy: see [`BoundRouting::handout`].
     Endpoints(Target),
@@ -68,7 +68,7 @@ pub struct Selection<'a, T> {
 
 /// What counts as available in a walk.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Walk {
+pub(super) enum Walk {
     /// What is up.
     Up,
     /// Everything.
@@ -93,12 +93,12 @@ impl<T: Trace> Selection<'_, T> {
         Some(Chosen { choice, is_last_resort: true })
     }
 
-    fn restriction(&self) -> Option<&Restriction> {
+    pub(super) fn restriction(&self) -> Option<&Restriction> {
         self.routing.restriction(self.area)
     }
 
     /// Whether this client's residency says to answer with nothing rather than with what is down.
-    fn fails_closed(&self) -> bool {
+    pub(super) fn fails_closed(&self) -> bool {
         self.restriction().is_some_and(|restriction| restriction.fails_closed)
     }
 
@@ -128,7 +128,7 @@ impl<T: Trace> Selection<'_, T> {
     }
 
     /// Whether a target has something for this client if all counts as up.
-    fn leads_anywhere(&self, target: Target, depth: usize) -> bool {
+    pub(super) fn leads_anywhere(&self, target: Target, depth: usize) -> bool {
         let Target::Policy(id) = target else { return self.is_allowed(target) };
         let Some(policy) = self.routing.policy(id).filter(|_| depth <= POLICY_DEPTH) else {
             return false;
@@ -155,12 +155,7 @@ impl<T: Trace> Selection<'_, T> {
         rtype: RecordType,
         mut take: impl FnMut(&'p [u8]) -> bool,
     ) {
-        let restriction = self.restriction();
-        let of_type =
-            |endpoint: &BoundEndpoint| endpoint.rtype == rtype && is_allowed(restriction, endpoint);
-        // The view may change at any moment: it is read once, so that the answer is of one piece and never empty.
-        let up = Places::of(pool, |endpoint| of_type(endpoint) && self.is_up(endpoint));
-        let eligible = if up.is_empty() { Places::of(pool, of_type) } else { up };
+        let eligible = self.eligible(pool, rtype);
         let most = u32::try_from(ANSWER_ENDPOINTS).unwrap_or(u32::MAX);
         let eligible =
             if eligible.count() > most { eligible.draw(most, self.random) } else { eligible };
@@ -173,6 +168,17 @@ impl<T: Trace> Selection<'_, T> {
                 return;
             }
         }
+    }
+
+    /// What of a pool is handed out: the endpoints of the type that are up, or all of the type if none is.
+    #[inline]
+    pub(super) fn eligible(&self, pool: &BoundPool, rtype: RecordType) -> Places {
+        let restriction = self.restriction();
+        let of_type =
+            |endpoint: &BoundEndpoint| endpoint.rtype == rtype && is_allowed(restriction, endpoint);
+        // The view may change at any moment: it is read once, so that the answer is of one piece and never empty.
+        let up = Places::of(pool, |endpoint| of_type(endpoint) && self.is_up(endpoint));
+        if up.is_empty() { Places::of(pool, of_type) } else { up }
     }
 
     fn pick(&mut self, target: Target, walk: Walk, depth: usize) -> Option<Choice> {
@@ -281,7 +287,7 @@ impl<T: Trace> Selection<'_, T> {
     }
 
     /// A weight in 256ths of what it counts now: less than all of it for some time after a recovery, and never nothing (B7).
-    fn ramped(&self, ramp: &Ramp, place: usize, weight: Weight) -> u32 {
+    pub(super) fn ramped(&self, ramp: &Ramp, place: usize, weight: Weight) -> u32 {
         let pools = ramp.pools.get(place).map(|pools| &**pools).unwrap_or_default();
         // What has been up the longest tells how much of the target's room is warm.
         let ages = pools.iter().filter_map(|id| self.routing.pool(*id)).filter_map(|pool| {
@@ -330,7 +336,7 @@ impl<T: Trace> Selection<'_, T> {
     }
 
     /// The lowest latency to an endpoint of some pools that is up, in microseconds; the highest number if none was measured.
-    fn latency(&self, pools: &[PoolId]) -> u32 {
+    pub(super) fn latency(&self, pools: &[PoolId]) -> u32 {
         let endpoints = pools.iter().filter_map(|id| self.routing.pool(*id));
         let endpoints = endpoints.flat_map(|pool| &pool.endpoints);
         let restriction = self.restriction();
@@ -344,16 +350,21 @@ impl<T: Trace> Selection<'_, T> {
     /// but residency that fails closed is asked for what is up alone.
     fn pick_branch(&mut self, target: Target, walk: Walk, depth: usize) -> Option<Choice> {
         let picked = self.pick(target, walk, depth);
-        let is_steadfast = match target {
-            Target::Pool(_) => false,
-            Target::Policy(policy) => {
-                self.routing.policy(policy).is_some_and(|policy| !policy.evaluate_health)
-            }
-        };
-        if picked.is_none() && is_steadfast && walk == Walk::Up && !self.fails_closed() {
+        if picked.is_none() && self.is_steadfast(target, walk) {
             return self.resort(target, depth);
         }
         picked
+    }
+
+    /// Whether a target with nothing up is chosen all the same (rule 52).
+    pub(super) fn is_steadfast(&self, target: Target, walk: Walk) -> bool {
+        let is_evaluated = match target {
+            Target::Pool(_) => true,
+            Target::Policy(policy) => {
+                self.routing.policy(policy).is_none_or(|policy| policy.evaluate_health)
+            }
+        };
+        !is_evaluated && walk == Walk::Up && !self.fails_closed()
     }
 
     /// Takes a pool, or the set of a multivalue policy, if it is up.
@@ -372,7 +383,7 @@ impl<T: Trace> Selection<'_, T> {
     }
 
     /// Whether residency allows any endpoint of a pool, or of the set of a multivalue policy (B4).
-    fn is_allowed(&self, target: Target) -> bool {
+    pub(super) fn is_allowed(&self, target: Target) -> bool {
         let restriction = self.restriction();
         let is_any =
             |pool: &BoundPool| pool.endpoints.iter().any(|one| is_allowed(restriction, one));
@@ -399,7 +410,7 @@ impl<T: Trace> Selection<'_, T> {
 
     /// Whether enough endpoints of the type are up; of a pool without the type, enough of all, so that a choice does not fall
     /// on another pool only because it has IPv6 as well. Where one selection serves all types, enough of each type (B8).
-    fn is_pool_up(&self, pool: &BoundPool) -> bool {
+    pub(super) fn is_pool_up(&self, pool: &BoundPool) -> bool {
         if !self.together {
             let counted = pool.holds(self.rtype).then_some(self.rtype);
             return self.has_enough(pool, counted);
@@ -437,12 +448,12 @@ fn is_allowed(restriction: Option<&Restriction>, endpoint: &BoundEndpoint) -> bo
     restriction.is_none_or(|restriction| restriction.allows(endpoint.pool))
 }
 
-fn bit(place: usize) -> u128 {
+pub(super) fn bit(place: usize) -> u128 {
     u32::try_from(place).ok().and_then(|place| 1u128.checked_shl(place)).unwrap_or(0)
 }
 
 /// The place of the lowest latency of those that were not dropped.
-fn best_of(latencies: &[u32], dropped: u128, hysteresis: u8) -> Option<usize> {
+pub(super) fn best_of(latencies: &[u32], dropped: u128, hysteresis: u8) -> Option<usize> {
     let mut best: Option<(usize, u32)> = None;
     for (place, &latency) in latencies.iter().enumerate() {
         if dropped & bit(place) != 0 {
@@ -531,7 +542,7 @@ impl Left {
 const PLACE_WORDS: usize = POOL_ENDPOINTS.div_ceil(64);
 
 /// Some endpoints of a pool, by their places: one bit each.
-struct Places {
+pub(super) struct Places {
     words: [u64; PLACE_WORDS],
 }
 
@@ -589,7 +600,7 @@ impl Places {
     }
 
     /// The endpoints themselves, in the order of the pool.
-    fn of_pool<'p>(
+    pub(super) fn of_pool<'p>(
         &self,
         pool: &'p BoundPool,
     ) -> impl Iterator<Item = &'p BoundEndpoint> + use<'_, 'p> {

@@ -153,6 +153,22 @@ impl BoundRoute {
         self.division.is_some()
     }
 
+    /// Which class an address is of, if the route tells clients apart; routes that do it alike share one map.
+    pub fn map(&self) -> Option<&Arc<PrefixMap>> {
+        self.division.as_ref().map(|division| &division.map)
+    }
+
+    /// The class of clients of whom nothing is known.
+    pub fn unknown_class(&self) -> u32 {
+        self.division.as_ref().map_or(0, |division| division.partition.class(AreaId::UNKNOWN))
+    }
+
+    /// An area that stands for a class of [`BoundRoute::map`].
+    pub fn area_of(&self, class: u32) -> AreaId {
+        let division = self.division.as_ref();
+        division.map_or(AreaId::UNKNOWN, |division| division.partition.representative(class))
+    }
+
     /// Whether who asks makes a difference, for its place or for a draw of its own.
     #[inline]
     pub fn depends_on_client(&self) -> bool {

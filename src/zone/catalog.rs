@@ -114,6 +114,11 @@ impl Catalog {
         self.table.find(name)
     }
 
+    /// Every name, in no order; empty non-terminals are among them.
+    pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        self.table.nodes()
+    }
+
     /// Where a question for `name` (in lower case, uncompressed) and `qtype` leads.
     #[inline]
     pub fn find(&self, name: &[u8], qtype: RecordType) -> Found<'_> {

@@ -114,6 +114,16 @@ fn read_rrset<'a>(reader: &mut Reader<'a>) -> Result<Records<'a>, Malformed> {
 }
 
 impl Table {
+    /// Every node that a name finds, in no order.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        let nodes = self.slots.iter().filter_map(|slot| {
+            let [_, offset] = split(*slot);
+            let offset = offset.checked_sub(1)?;
+            Some(Node { octets: self.arena.get(usize::try_from(offset).ok()?..)?, offset })
+        });
+        nodes.filter(|node| node.key().first() != Some(&PARENT_SIDE))
+    }
+
     /// The node of a name in lower case.
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<Node<'_>> {

@@ -16,6 +16,7 @@
 //! | `turns.rs` | B6: equal turns |
 //! | `subnet.rs` | 75–79: where the client is, and the client subnet option |
 //! | `scope.rs` | B9 against brute force |
+//! | `shares.rs` | the expected shares of any tree, against counting |
 //! | `health.rs` | 2, 4, 29, 52, 54: any tree, any health, against a second evaluator |
 //! | `import.rs` | 2–58: an imported hosted zone against its own JSON |
 //! | `questions.rs` | every question gets an answer that can be read and fits |
@@ -40,6 +41,7 @@ mod questions;
 mod records;
 mod residency;
 mod scope;
+mod shares;
 mod sticky;
 mod subnet;
 mod tree;
