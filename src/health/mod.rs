@@ -29,8 +29,8 @@
 )]
 
 pub mod check;
-pub mod latency;
-mod machine;
+mod latency;
+pub mod machine;
 pub mod observation;
 pub mod status_set;
 pub mod tally;

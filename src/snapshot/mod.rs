@@ -204,7 +204,7 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// What is known of clients.
     pub atlas: Arc<Atlas>,
-    /// What to probe. A target's place is its [`TargetId`], and its entry in the view.
+    /// What to probe. A target's place is its [`crate::health::TargetId`], and its entry in the view.
     pub targets: Arc<[ProbeTarget]>,
     pub identity: Identity,
     routes: Vec<BoundRoute>,

@@ -112,6 +112,6 @@ fn show_spot(spot: &Spot) -> String {
         (Some(subdivision), _) => subdivision.to_string(),
         (None, Some(country)) => format!("{country} ({})", country.name()),
         (None, None) if spot.is_located => "a place without a country".to_owned(),
-        (None, None) => "no known place".to_owned(),
+        (None, None) => "places that nobody knows".to_owned(),
     }
 }
