@@ -25,6 +25,7 @@
 //! databases.
 
 mod alias;
+mod everywhere;
 mod failover;
 mod general;
 mod geolocation;
