@@ -41,28 +41,32 @@ impl Merged {
         class_of: impl Fn(u32) -> u32,
     ) -> Self {
         let classes = ipv4.marks().iter().map(|mark| (mark.depth(), class_of(mark.number())));
-        let (heads, uniform) = find_heads(classes);
-        let ipv4_leaves = collect_heads(ipv4, &heads, &class_of);
+        let (heads4, uniform) = find_heads(classes);
         let mapped = ipv6.index_of(MAPPED);
         let classes = ipv6.marks().iter().enumerate().map(|(at, mark)| {
             let own = if Some(at) == mapped { uniform } else { Some(class_of(mark.number())) };
             (mark.depth(), own.unwrap_or(MIXED))
         });
-        let (mut heads, _) = find_heads(classes);
+        let (mut heads6, _) = find_heads(classes);
         if uniform.is_none()
-            && let Some(head) = mapped.and_then(|at| heads.get_mut(at))
+            && let Some(head) = mapped.and_then(|at| heads6.get_mut(at))
         {
             *head = MAPPED.depth;
         }
-        let ipv6_leaves = collect_heads(ipv6, &heads, &class_of);
-        let shape = Shape { ipv4: table_of(&ipv4_leaves), ipv6: table_of(&ipv6_leaves) };
-        let is_mapped = |(prefix, _): &(Prefix<u128>, Mark)| *prefix == MAPPED;
+        let mapped = mapped.filter(|at| heads6.get(*at) == Some(&MAPPED.depth));
+        let (ipv4, table4) = collect_heads(ipv4, &heads4, &class_of);
+        let (ipv6, table6) = collect_heads(ipv6, &heads6, &class_of);
         Self {
-            shape: Arc::new(shape),
-            mapped: ipv6_leaves.iter().position(is_mapped),
-            ipv4: ipv4_leaves.into_iter().map(|(_, mark)| mark).collect(),
-            ipv6: ipv6_leaves.into_iter().map(|(_, mark)| mark).collect(),
+            shape: Arc::new(Shape { ipv4: table4, ipv6: table6 }),
+            mapped: mapped.and_then(|at| heads6.get(..at)).map(count_heads),
+            ipv4,
+            ipv6,
         }
+    }
+
+    /// The coarse class and depth of each leaf, IPv4 and IPv6.
+    pub(super) fn marks(&self) -> (&[Mark], &[Mark]) {
+        (&self.ipv4, &self.ipv6)
     }
 
     /// How many leaves are left, IPv4 and IPv6.
@@ -156,21 +160,23 @@ fn find_heads(leaves: impl ExactSizeIterator<Item = (u8, u32)>) -> (Vec<u8>, Opt
     (heads, uniform)
 }
 
-/// The merged prefixes, each with its class.
+/// How many merged prefixes there are.
+fn count_heads(heads: &[u8]) -> usize {
+    heads.iter().filter(|depth| **depth != INSIDE).count()
+}
+
+/// The class and depth of each merged prefix, and the table of all.
 fn collect_heads<K: Key>(
     leaves: &Leaves<K>,
     heads: &[u8],
     class_of: impl Fn(u32) -> u32,
-) -> Vec<(Prefix<K>, Mark)> {
-    let heads = leaves.iter().zip(heads).filter(|(_, depth)| **depth != INSIDE);
-    let merged = heads.map(|((leaf, number), &depth)| {
-        (Prefix { start: leaf.start, depth }, Mark::new(class_of(number), depth))
-    });
-    merged.collect()
-}
-
-fn table_of<K: Key>(leaves: &[(Prefix<K>, Mark)]) -> Table<K> {
-    Table::build(leaves.iter().map(|(prefix, _)| *prefix))
+) -> (Vec<Mark>, Table<K>) {
+    let count = count_heads(heads);
+    let merged = || leaves.iter().zip(heads).filter(|(_, depth)| **depth != INSIDE);
+    let mut marks = Vec::with_capacity(count);
+    marks.extend(merged().map(|((_, number), &depth)| Mark::new(class_of(number), depth)));
+    let prefixes = merged().map(|((leaf, _), &depth)| Prefix { start: leaf.start, depth });
+    (marks, Table::build(count, prefixes))
 }
 
 #[cfg(test)]

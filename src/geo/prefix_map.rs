@@ -7,8 +7,8 @@
 //!
 //! A zone may have a hundred policies. Their maps are made in two steps: [`Atlas::merge`] merges leaves that no policy of the
 //! zone tells apart, once, and each map says class and scope for each leaf that is left, in two octets ([`Codes`]). The
-//! leaves themselves, and the index over them, are shared ([`Shape`]): that is 2 MB for a hundred partitions of a million
-//! networks each, where a map of its own takes 3 to 12.
+//! leaves themselves, and the index over them, are shared ([`Shape`]). A hundred partitions of a million networks take
+//! 200 MB so, where maps with leaves of their own took up to 12 MB each (`cargo bench --bench geo -- many`).
 //!
 //! Neighbours: `merged.rs` is what it is made from, `shape.rs` finds the leaf of an address.
 
@@ -58,6 +58,7 @@ impl PrefixMap {
             classes.push(0);
         }
         let (ipv4, ipv6) = match classes.len() <= NARROW_CLASSES {
+            true if classes.len() == class_of.len() => merged_codes(merged, class_of, &classes),
             true => narrow_codes(merged, class_of, &classes),
             false => wide_codes(merged, class_of),
         };
@@ -66,9 +67,10 @@ impl PrefixMap {
 
     /// The map of a partition that is alone: of an atlas, with the class of each position.
     pub fn of(atlas: &Atlas, class_of: &[u32]) -> Self {
-        let top = class_of.iter().copied().max().unwrap_or(0);
-        let same: Vec<u32> = (0..=top).collect();
-        Self::build(&atlas.merge(class_of), &same)
+        let mut classes = class_of.to_vec();
+        classes.sort_unstable();
+        classes.dedup();
+        Self::build(&atlas.merge(&places_of(class_of, &classes)), &classes)
     }
 
     /// The class of an address, and its scope.
@@ -147,14 +149,37 @@ impl Codes {
 
 /// Codes of two octets, by the place of each class among `classes`.
 fn narrow_codes(merged: &Merged, class_of: &[u32], classes: &[u32]) -> (Codes, Codes) {
-    let place_of = |class: &u32| classes.binary_search(class).unwrap_or(0) as u32;
-    let places: Vec<u32> = class_of.iter().map(place_of).collect();
-    let code = |settled: &Settled| {
-        // Fits: there are at most NARROW_CLASSES places.
-        (settled.class as u16).saturating_mul(SCOPES).saturating_add(settled.depth.into())
-    };
+    let places = places_of(class_of, classes);
+    let code = |settled: &Settled| narrow_code(settled.class, settled.depth);
     let (ipv4, ipv6) = fill(merged, 0, &places, code);
     (Codes::Narrow(ipv4), Codes::Narrow(ipv6))
+}
+
+/// Codes of two octets, where no two coarse classes are one: then nothing more merges, and the leaves are as they are.
+///
+/// Coarse classes beyond the end would be one with the first: such a partition is settled as any other.
+fn merged_codes(merged: &Merged, class_of: &[u32], classes: &[u32]) -> (Codes, Codes) {
+    let places = places_of(class_of, classes);
+    let code = |mark: &Mark| {
+        let place = places.get(mark.number() as usize)?;
+        Some(narrow_code(*place, mark.depth()))
+    };
+    let (ipv4, ipv6) = merged.marks();
+    let codes = |marks: &[Mark]| marks.iter().map(code).collect::<Option<Box<[u16]>>>();
+    match (codes(ipv4), codes(ipv6)) {
+        (Some(ipv4), Some(ipv6)) => (Codes::Narrow(ipv4), Codes::Narrow(ipv6)),
+        _ => narrow_codes(merged, class_of, classes),
+    }
+}
+
+/// For each coarse class the place of its class among all.
+fn places_of(class_of: &[u32], classes: &[u32]) -> Vec<u32> {
+    class_of.iter().map(|class| classes.binary_search(class).unwrap_or(0) as u32).collect()
+}
+
+/// Fits, because there are at most [`NARROW_CLASSES`] places.
+fn narrow_code(place: u32, scope: u8) -> u16 {
+    (place as u16).saturating_mul(SCOPES).saturating_add(scope.into())
 }
 
 /// Codes of four octets.

@@ -45,13 +45,13 @@ pub(super) enum Table<K: Key> {
 }
 
 impl<K: Key> Table<K> {
-    /// A table of leaves without gaps, in address order.
-    pub fn build(leaves: impl ExactSizeIterator<Item = Prefix<K>>) -> Self {
-        if leaves.len() <= FEW_LEAVES {
+    /// A table of this many leaves without gaps, in address order.
+    pub fn build(count: usize, leaves: impl Iterator<Item = Prefix<K>>) -> Self {
+        if count <= FEW_LEAVES {
             return Self::Few(leaves.map(|leaf| leaf.start).collect());
         }
         let mut first: Vec<u32> = Vec::with_capacity(K::BUCKETS.saturating_add(1));
-        let mut lows: Vec<K::Low> = Vec::with_capacity(leaves.len());
+        let mut lows: Vec<K::Low> = Vec::with_capacity(count);
         for leaf in leaves {
             // The buckets whose first address it holds. The number fits, because an atlas has at most 2^25 leaves.
             let begun = leaf.last().bucket().saturating_add(1);

@@ -78,6 +78,9 @@ struct Scene {
     residency: Option<(BTreeSet<&'static str>, BTreeSet<usize>)>,
 }
 
+/// Pools in the order in which they are tried, those of an order of the moment with their rule; and whether the resolver decides.
+type Order = (Vec<(usize, Option<usize>)>, bool);
+
 fn network() -> impl Strategy<Value = IpNet> {
     let ipv4 = (0..4u32, 0..4u32, 0..4u32, 5..=26u8).prop_map(|(high, middle, low, length)| {
         let address = 0x1400_0000 | high << 22 | middle << 14 | low << 6;
@@ -331,31 +334,44 @@ impl Scene {
         rows.flat_map(|(_, row)| row).find(|(known, _)| *known == pool).map(|(_, latency)| *latency)
     }
 
-    /// The pools in the order in which a client tries them, and whether it falls back to its resolver.
-    fn order(&self, address: IpAddr, source: u8) -> (Vec<usize>, bool) {
+    /// The pools in the order in which a client tries them, and whether it falls back to its resolver. Pools whose order is
+    /// that of the moment have the number of their rule beside them; nothing was measured here, so that it is the list's.
+    fn order(&self, address: IpAddr, source: u8) -> Order {
         // An IPv4-mapped address is its IPv4 address.
         let is_mapped = address.is_ipv6() && address.to_canonical().is_ipv4();
         let source = if is_mapped { source - 96 } else { source };
         let address = address.to_canonical();
         let facts = self.facts(address);
-        let (mut order, mut is_placed, mut asks_place) =
-            (Vec::new(), false, self.residency.is_some());
-        for rule in &self.rules {
+        let mut order: Vec<(usize, Option<usize>)> = Vec::new();
+        let (mut is_placed, mut asks_place) = (false, self.residency.is_some());
+        for (number, rule) in self.rules.iter().enumerate() {
             let (chain, placed, asks) = self.chain(rule, &facts, address, source);
-            order.extend(chain);
+            let is_measured =
+                matches!(rule, Rule::Latency { .. }) && !placed && point(&facts).is_none();
+            let mark = Some(number).filter(|_| is_measured);
+            order.extend(chain.into_iter().map(|pool| (pool, mark)));
             is_placed |= placed;
             asks_place |= asks;
         }
         if let Some((countries, pools)) = &self.residency
             && facts.country.is_some_and(|country| countries.contains(country))
         {
-            order.retain(|pool| pools.contains(pool));
+            order.retain(|(pool, _)| pools.contains(pool));
         }
         let mut seen = BTreeSet::new();
-        order.retain(|pool| seen.insert(*pool));
+        order.retain(|(pool, _)| seen.insert(*pool));
         // Behind what is always up nothing matters.
-        if let Some(last) = order.iter().position(|pool| *pool == POOLS - 1) {
-            order.truncate(last + 1);
+        if let Some(last) = order.iter().position(|(pool, _)| *pool == POOLS - 1) {
+            let mark = order[last].1;
+            let more =
+                order[last + 1..].iter().take_while(|(_, one)| mark.is_some() && *one == mark);
+            let count = last + 1 + more.count();
+            order.truncate(count);
+        }
+        // One alone has no order.
+        let marks: Vec<Option<usize>> = order.iter().map(|(_, mark)| *mark).collect();
+        for (_, mark) in &mut order {
+            *mark = mark.filter(|_| marks.iter().filter(|one| *one == mark).count() > 1);
         }
         let names_asn = |rule: &Rule| match rule {
             Rule::Geolocation { places, .. } => facts
@@ -559,6 +575,11 @@ fn write_rule(number: usize, rule: &Rule) -> String {
     text
 }
 
+/// Where a client is: by the database, or in the middle of its country.
+fn point(facts: &Facts) -> Option<Coordinates> {
+    facts.point.map(coordinates).or_else(|| CountryCode::parse(facts.country?)?.coordinates())
+}
+
 fn coordinates((latitude, longitude): (i8, i8)) -> Coordinates {
     Coordinates::new(latitude.into(), longitude.into()).unwrap()
 }
@@ -597,7 +618,7 @@ fn check(scene: &Scene, seed: u32) -> Result<(), TestCaseError> {
     let asked = |client: IpAddr, length: u8| {
         question("www").through(RESOLVER).client_net(around(client, length))
     };
-    let orders: Vec<(Vec<usize>, bool)> =
+    let orders: Vec<Order> =
         landmarks.iter().map(|client| scene.order(*client, whole(*client))).collect();
     for (place, client) in landmarks.iter().enumerate() {
         let (order, is_unlocated) = &orders[place];
@@ -606,9 +627,9 @@ fn check(scene: &Scene, seed: u32) -> Result<(), TestCaseError> {
             let up = apply(&world, bits);
             let reply = world.ask(&asked(*client, whole(*client)));
             scopes.insert(reply.scope());
-            let chosen = order.iter().find(|pool| up[**pool]).or(order.first());
+            let chosen = order.iter().find(|(pool, _)| up[*pool]).or(order.first());
             let expected: Vec<String> =
-                chosen.map(|pool| format!("192.0.2.{pool}")).into_iter().collect();
+                chosen.map(|(pool, _)| format!("192.0.2.{pool}")).into_iter().collect();
             prop_assert_eq!(reply.addresses(), expected, "{} with {:b}", client, bits);
         }
         prop_assert_eq!(scopes.len(), 1, "{}: the scope moves with health", client);
@@ -622,7 +643,9 @@ fn check(scene: &Scene, seed: u32) -> Result<(), TestCaseError> {
                 "{other} is in {prefix}: {key:?}, not {order:?} {is_unlocated}"
             );
         }
-        if let Some(sibling) = sibling(prefix) {
+        // Of an IPv4-mapped address the first 96 bits are always said.
+        let sibling = sibling(prefix).filter(|_| client.to_canonical() == *client);
+        if let Some(sibling) = sibling {
             let first = sibling.network();
             let mut others =
                 landmarks.iter().zip(&orders).filter(|(other, _)| sibling.contains(*other));
@@ -643,9 +666,9 @@ fn check(scene: &Scene, seed: u32) -> Result<(), TestCaseError> {
             let (order, _) =
                 if is_whole { first } else { scene.order(short.network(), short.prefix_len()) };
             let up = apply(&world, seed);
-            let chosen = order.iter().find(|pool| up[**pool]).or(order.first());
+            let chosen = order.iter().find(|(pool, _)| up[*pool]).or(order.first());
             let expected: Vec<String> =
-                chosen.map(|pool| format!("192.0.2.{pool}")).into_iter().collect();
+                chosen.map(|(pool, _)| format!("192.0.2.{pool}")).into_iter().collect();
             let again = world.ask(&asked(*client, short.prefix_len()));
             prop_assert_eq!(again.addresses(), expected, "{} as a whole", short);
             prop_assert!(

@@ -273,7 +273,7 @@ fn overrides_hold_in_special_purpose_space() {
     let elsewhere = atlas.position(at("10.2.0.0").position);
     assert_eq!((atlas.location(elsewhere.location), elsewhere.asn), Default::default());
     assert_eq!(atlas.position(at("8.8.8.8").position).asn, Some(Asn(1)));
-    // One thing that an empty network tells: an atlas without facts has the one position.
+    // Private space of which nobody says anything is the unknown position.
     assert_eq!(atlas.position(at("192.168.1.1").position), Position::UNKNOWN);
     assert_eq!(at("192.168.1.1").position, PositionId::UNKNOWN);
 }
