@@ -13,7 +13,7 @@ use std::process::Command;
 use harness::fingerprint::FILE;
 use harness::server::{Directory, Server, meridian, program, take_environment};
 
-/// What the shipped zone says for the three clients of the printed questions: United States, Germany, Japan.
+/// What the shipped zones say for the three clients of the printed questions: United States, Germany, Japan.
 const DOCUMENTED: [&str; 3] = ["192.0.2.10", "198.51.100.10", "203.0.113.10"];
 
 /// Starts a shell in a network of its own, with loopback up.

@@ -5,6 +5,7 @@
 //! | run the server on zones of the test | [`server::Server`] |
 //! | serve names of every kind, records of every type | [`example::serve`], [`example::serve_types`] |
 //! | run the shipped zone of the fingerprint service | [`fingerprint::Deployment`] |
+//! | run another shipped zone | [`deployment::Deployment`] |
 //! | play an endpoint that can be stopped, slowed down, broken | [`responder::Responder`] |
 //! | send octets and look at the octets that come back | [`wire::Ask`], [`wire::Reply`], [`wire::UdpClient`] |
 //! | send datagrams from addresses that are not ours | [`raw::send`] |
@@ -19,6 +20,7 @@
 
 pub mod back_end;
 pub mod decoders;
+pub mod deployment;
 pub mod differential;
 pub mod example;
 pub mod fingerprint;

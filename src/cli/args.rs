@@ -193,8 +193,8 @@ impl ServeArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
-    /// Zone files; without any, all of the directory
-    #[arg(value_name = "FILE")]
+    /// Zone files, or directories of them; without any, the directory of the settings
+    #[arg(value_name = "FILE|DIR")]
     pub(super) files: Vec<PathBuf>,
     /// Settings file of the server, whose keys are the defaults here
     #[arg(long, value_name = "FILE", env = "MERIDIAN_CONFIG")]
@@ -215,8 +215,8 @@ pub(super) struct CheckArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct TestArguments {
-    /// Zone files; without any, all of the directory
-    #[arg(value_name = "FILE")]
+    /// Zone files, or directories of them; without any, the directory of the settings
+    #[arg(value_name = "FILE|DIR")]
     pub(super) files: Vec<PathBuf>,
     /// Print a line for each test that passes, too
     #[arg(short, long)]

@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &TestArguments) -> CommandResult {
     let mut loaded = if arguments.files.is_empty() {
         Loaded::read(&settings.zones)?
     } else {
-        Loaded::compile(arguments.files.iter().map(|path| store::read_zone(path)).collect())
+        Loaded::compile(store::read_paths(&arguments.files)?)
     };
     let geo = read_sources(&settings)?;
     loaded.compare_databases(&geo);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::diagnostic::Diagnostic;
 use super::{CompiledZone, Source, Span};
+use crate::geo::Coordinates;
 use crate::policy::{Latency, LatencySource, Place, Policy, Rule};
 
 /// Something that a database may know of a client.
@@ -60,10 +61,28 @@ pub fn needs(zone: &CompiledZone) -> Vec<Need> {
 fn needs_of(policy: &Policy) -> BTreeSet<Fact> {
     match &policy.rule {
         Rule::Geolocation { places, .. } => facts_of(places.keys()),
-        Rule::Geoproximity { .. } => BTreeSet::from([Fact::Coordinates]),
-        Rule::Latency(latency) if goes_by_distance(latency) => BTreeSet::from([Fact::Coordinates]),
+        Rule::Geoproximity { sites, .. } => {
+            let points: Vec<Coordinates> = sites.iter().map(|site| site.coordinates).collect();
+            needs_coordinates(&points)
+        }
+        Rule::Latency(latency) if goes_by_distance(latency) => {
+            let points: Vec<Coordinates> =
+                latency.targets.iter().filter_map(|target| target.coordinates).collect();
+            needs_coordinates(&points)
+        }
         _ => BTreeSet::new(),
     }
+}
+
+/// Targets nearer to each other than this are a choice within a country, in kilometres: the middle of the client's country does
+/// not tell them apart. Between continents it does.
+const NEIGHBOURS_KM: f64 = 3_000.0;
+
+fn needs_coordinates(points: &[Coordinates]) -> BTreeSet<Fact> {
+    let has_neighbour = |one: &Coordinates| {
+        points.iter().any(|other| other != one && one.distance_km(*other) < NEIGHBOURS_KM)
+    };
+    points.iter().any(has_neighbour).then_some(Fact::Coordinates).into_iter().collect()
 }
 
 /// Whether distance is what mostly decides.
@@ -117,7 +136,7 @@ fn compare(source: &Source, need: &Need, facts: &DatabaseFacts) -> Option<Diagno
         Fact::Asns => diagnostic.help("name one, such as GeoLite2-ASN.mmdb, with --asndb"),
         Fact::Coordinates => diagnostic
             .label(format!("the database is {kind}"))
-            .help("every client counts as in the middle of its country; a database of cities (--geodb) knows better"),
+            .help("every client counts as in the middle of its country, and these targets are near each other; a database of cities (--geodb) knows better"),
     };
     Some(diagnostic)
 }

@@ -60,7 +60,7 @@ pub(super) fn read_whole<'t>(
         .error(text.span.clone(), format!("`{typed}` is no place"))
         .label(guess.map_or(String::new(), |guess| format!("did you mean `{guess}`?")))
         .help(format!(
-            "write a kind and a name, such as country.GB; the kinds are {}",
+            "write a kind and a name, such as country.GB, or \"unlocated\" for those nobody can place; the kinds are {}",
             list(KINDS)
         ));
     None

@@ -52,7 +52,7 @@ const FLAT_POINTS: [[Path; 2]; 2] =
 pub struct Location {
     /// The country, if the record named one that exists.
     pub country: Option<CountryCode>,
-    /// The smallest part of that country that the record names by a code.
+    /// The largest part of that country that the record names by a code: England, not Westminster.
     pub subdivision: Option<Subdivision>,
     pub coordinates: Option<Coordinates>,
 }
@@ -102,16 +102,17 @@ fn read_subdivision(
     country: CountryCode,
     paths: &[Path],
 ) -> Result<Option<Subdivision>, DatabaseError> {
-    let mut smallest = None;
     for path in paths {
         let code = record.text(path)?;
         let known = code.and_then(|code| {
             let part = code.strip_prefix(country.as_str()).and_then(|rest| rest.strip_prefix('-'));
             Subdivision::parse_parts(country, part.unwrap_or(code))
         });
-        smallest = known.or(smallest);
+        if known.is_some() {
+            return Ok(known);
+        }
     }
-    Ok(smallest)
+    Ok(None)
 }
 
 /// The first pair of degrees that is a point on the earth.

@@ -7,8 +7,9 @@ use super::story::{Event, PlacedBy};
 use crate::geo::{Located, Location, LocationSource};
 use crate::health::{Status, View};
 use crate::policy::{
-    AllDown, Endpoint, Health, Latency, LatencySource, MinUp, Place, PolicyId, Routing, Rule, Site,
-    Spot, Step, Target, Weight, biased_distance, latencies, latency_source, location_of, places_of,
+    AllDown, Endpoint, Health, Latency, LatencySource, MinUp, Place, PolicyId, PoolId, Routing,
+    Rule, Site, Spot, Step, Target, Weight, biased_distance, holds, latencies, latency_source,
+    location_of, places_of,
 };
 use crate::snapshot::{Snapshot, ZoneRouting};
 use crate::wire::Name;
@@ -137,8 +138,14 @@ impl<'a> Teller<'a> {
         depth: usize,
         step: Step,
     ) -> Vec<ExplainedStep> {
-        let depth = depth.saturating_add(1);
-        let mut lines = vec![ExplainedStep { depth, text: self.tell_head(zone, step) }];
+        // What a policy draws or ranks stands below the policy, like what it leads to.
+        let is_inner = matches!(step, Step::Draw { .. } | Step::Stick(_) | Step::Nearest { .. });
+        let depth = depth.saturating_add(1).saturating_add(usize::from(is_inner));
+        let text = match step {
+            Step::Bar(target) => self.tell_bar(zone, client, target),
+            _ => self.tell_head(zone, step),
+        };
+        let mut lines = vec![ExplainedStep { depth, text }];
         if let (Step::Enter(policy), Some(routing)) = (step, self.routing(zone)) {
             let rule = routing.named.policy(policy).map(|policy| &policy.rule);
             let details = rule.map(|rule| self.tell_rule(&routing.named, rule, client));
@@ -174,12 +181,7 @@ impl<'a> Teller<'a> {
                 );
                 format!("next by latency is {}: {measured}", self.target_name(zone, target))
             }
-            Step::Bar(target) => {
-                format!(
-                    "{} barred: the client's residency does not allow it",
-                    self.handout(zone, target)
-                )
-            }
+            Step::Bar(target) => format!("{} barred by residency", self.handout(zone, target)),
             Step::FailClosed => {
                 "nothing that the client's residency allows is up, and it fails closed: no data"
                     .to_owned()
@@ -198,9 +200,27 @@ impl<'a> Teller<'a> {
             }
             Step::LastResort(policy) => self.tell_last_resort(zone, policy),
             Step::AllDown => {
-                "nothing is up: the policy is followed as if everything were".to_owned()
+                "nothing that this client may get is up: the policy is followed as if everything were".to_owned()
             }
         }
+    }
+
+    /// Which residencies keep a client from a pool.
+    fn tell_bar(&self, zone: ZoneId, client: (IpAddr, u8), target: Target) -> String {
+        let spot = self.spot(client);
+        let named = self.routing(zone).map(|routing| &routing.named);
+        let residencies = named.map(|named| {
+            let holding = named.residencies.iter().filter(|residency| {
+                let allows = |pool: &PoolId| residency.pools.contains(pool);
+                holds(residency, named, &self.snapshot.atlas, &spot)
+                    && !named.pools_below(target).iter().all(allows)
+            });
+            let names: Vec<&str> = holding.map(|residency| &*residency.name).collect();
+            names.join(" and ")
+        });
+        let residencies = residencies.unwrap_or_default();
+        let handout = self.handout(zone, target);
+        format!("{handout} barred: the client's residency {residencies} does not allow it")
     }
 
     /// What a policy says that shall be done with everything down.

@@ -103,6 +103,22 @@ pub fn read_zones(directory: &Path) -> Result<Vec<ZoneFile>, StoreError> {
     Ok(paths.iter().map(|path| read_zone(path)).collect())
 }
 
+/// Reads these zone files, and every zone file of those that are directories.
+///
+/// # Errors
+/// One of the directories can't be read. A file that can't be is among them, with the error.
+pub fn read_paths(paths: &[PathBuf]) -> Result<Vec<ZoneFile>, StoreError> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            files.extend(read_zones(path)?);
+        } else {
+            files.push(read_zone(path));
+        }
+    }
+    Ok(files)
+}
+
 /// Reads one zone file, as far as that is possible, with the files that it names: TOML, or a master file if its name ends in
 /// `.zone`.
 pub fn read_zone(path: &Path) -> ZoneFile {
