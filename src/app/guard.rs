@@ -1,7 +1,9 @@
 //! The guard: what would give too many clients another answer is not taken over without a word from its owner.
 //!
-//! Everything counts with all endpoints up and by IPv4 address space, as in `meridian diff`. The limit is on the largest change of
+//! Everything counts with all endpoints up and by address space, of IPv4 or of IPv6, whichever moves more. The limit is on the largest change of
 //! one name: a mistake in one policy of a thousand names is a mistake.
+
+use std::collections::HashSet;
 
 use crate::config::Share;
 use crate::outlook::{Basis, Clients, compare};
@@ -16,7 +18,12 @@ const SHOWN: usize = 10;
 /// Which names change by how much.
 pub(super) fn judge(limit: Share, old: &Snapshot, new: &Snapshot) -> Result<(), String> {
     let most = f64::from(limit.0) / f64::from(Share::WHOLE.0);
-    let above = compare(old, new, &Clients::of_space(Basis::Ipv4)).above(most);
+    let above = |basis| compare(old, new, &Clients::of_space(basis)).above(most);
+    let mut above: Vec<(String, f64)> =
+        [Basis::Ipv4, Basis::Ipv6].into_iter().flat_map(above).collect();
+    above.sort_by(|one, other| other.1.total_cmp(&one.1));
+    let mut seen = HashSet::new();
+    above.retain(|(name, _)| seen.insert(name.clone()));
     if above.is_empty() {
         return Ok(());
     }

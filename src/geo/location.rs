@@ -52,8 +52,10 @@ const FLAT_POINTS: [[Path; 2]; 2] =
 pub struct Location {
     /// The country, if the record named one that exists.
     pub country: Option<CountryCode>,
-    /// The largest part of that country that the record names by a code: England, not Westminster.
+    /// The largest part of that country that the record names by a code: England.
     pub subdivision: Option<Subdivision>,
+    /// The smallest, if it is another: Westminster.
+    pub district: Option<Subdivision>,
     pub coordinates: Option<Coordinates>,
 }
 
@@ -73,15 +75,15 @@ impl Location {
             true => (&NESTED_SUBDIVISIONS[..], &[NESTED_POINT][..]),
             false => (&FLAT_SUBDIVISIONS[..], &FLAT_POINTS[..]),
         };
-        let subdivision = match country {
-            Some(country) => read_subdivision(record, country, paths)?,
-            None => None,
+        let [subdivision, district] = match country {
+            Some(country) => read_subdivisions(record, country, paths)?,
+            None => [None, None],
         };
         let mut coordinates = read_coordinates(record, points)?;
         if coordinates.is_none() && !is_nested {
             coordinates = record.text(&[Key("loc")])?.and_then(parse_point);
         }
-        Ok(Self { country, subdivision, coordinates })
+        Ok(Self { country, subdivision, district, coordinates })
     }
 }
 
@@ -96,23 +98,22 @@ fn read_country(record: &Record<'_>) -> Result<Option<CountryCode>, DatabaseErro
     Ok(None)
 }
 
-/// The smallest subdivision whose code is known.
-fn read_subdivision(
+/// The largest subdivision whose code is known, and the smallest if it is another.
+fn read_subdivisions(
     record: &Record<'_>,
     country: CountryCode,
     paths: &[Path],
-) -> Result<Option<Subdivision>, DatabaseError> {
+) -> Result<[Option<Subdivision>; 2], DatabaseError> {
+    let mut known = Vec::new();
     for path in paths {
         let code = record.text(path)?;
-        let known = code.and_then(|code| {
+        known.extend(code.and_then(|code| {
             let part = code.strip_prefix(country.as_str()).and_then(|rest| rest.strip_prefix('-'));
             Subdivision::parse_parts(country, part.unwrap_or(code))
-        });
-        if known.is_some() {
-            return Ok(known);
-        }
+        }));
     }
-    Ok(None)
+    let (first, last) = (known.first().copied(), known.last().copied());
+    Ok([first, last.filter(|last| Some(*last) != first)])
 }
 
 /// The first pair of degrees that is a point on the earth.

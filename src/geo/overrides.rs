@@ -50,6 +50,7 @@ impl Override {
         Location {
             country: self.subdivision.map(Subdivision::country).or(self.country),
             subdivision: self.subdivision,
+            district: None,
             coordinates: self.coordinates,
         }
     }

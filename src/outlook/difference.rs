@@ -14,7 +14,7 @@ use crate::geo::PrefixMap;
 use crate::health::View;
 use crate::snapshot::Snapshot;
 use crate::wire::{Name, RecordType, Records};
-use crate::zone::{Node, ZoneId, ZoneState, presentation};
+use crate::zone::{Found, Node, ZoneId, ZoneState, presentation};
 
 /// A smaller share is a matter of rounding.
 const LEAST_SHARE: f64 = 1e-9;
@@ -115,7 +115,8 @@ pub fn compare(old: &Snapshot, new: &Snapshot, clients: &Clients) -> Difference 
     let mut comparison = Comparison::new(old, new, clients);
     comparison.compare_zones();
     for node in old.catalog.nodes().filter(|node| holds_any(*node)) {
-        match new.catalog.node(node.name()).filter(|other| holds_any(*other)) {
+        let other = new.catalog.node(node.name()).filter(|other| holds_any(*other));
+        match other.filter(|_| !is_given_away(node, old, new)) {
             Some(other) => comparison.compare_names(node, other),
             None => comparison.lose(node),
         }
@@ -126,6 +127,15 @@ pub fn compare(old: &Snapshot, new: &Snapshot, clients: &Clients) -> Difference 
         }
     }
     comparison.finish()
+}
+
+/// Whether a name that was answered from is at or below a delegation by now, which hides it.
+fn is_given_away(node: Node<'_>, old: &Snapshot, new: &Snapshot) -> bool {
+    let is_cut = |snapshot: &Snapshot| {
+        let found = snapshot.catalog.find(node.name(), RecordType::A);
+        matches!(found, Found::Delegation(_))
+    };
+    is_cut(new) && !is_cut(old)
 }
 
 /// Whether there is anything at a name; what stands between names only holds nothing.

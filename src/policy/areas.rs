@@ -37,7 +37,9 @@ impl AreaId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Spot {
     pub country: Option<CountryCode>,
+    /// The largest part of the country that is known, and a smaller one inside it.
     pub subdivision: Option<Subdivision>,
+    pub district: Option<Subdivision>,
     pub coordinates: Option<Coordinates>,
     pub asn: Option<Asn>,
     pub network: Option<NetworkId>,
@@ -50,10 +52,11 @@ impl Spot {
     /// All that is known of a position.
     pub fn of(atlas: &Atlas, position: Position) -> Self {
         let location = atlas.location(position.location);
-        let is_located = location.is_known() || position.asn.is_some();
+        let is_located = location.is_known();
         Self {
             country: location.country,
             subdivision: location.subdivision,
+            district: location.district,
             coordinates: location.coordinates,
             asn: position.asn,
             network: position.network,
@@ -62,9 +65,11 @@ impl Spot {
         }
     }
 
-    /// Where on the earth it is: by the database, or in the middle of its country.
+    /// Where on the earth it is: by the database, or in the middle of its subdivision or country.
     pub fn point(&self) -> Option<Coordinates> {
-        self.coordinates.or_else(|| self.country?.coordinates())
+        let parts = [self.district, self.subdivision].into_iter().flatten();
+        let middle = || parts.filter_map(Subdivision::coordinates).next();
+        self.coordinates.or_else(middle).or_else(|| self.country?.coordinates())
     }
 }
 
@@ -94,7 +99,8 @@ impl Needs {
         }
         routing.places_named().iter().for_each(|place| needs.add(place));
         let holds_unlocated = routing.residencies.iter().any(|one| one.holds_unlocated);
-        // Where there are no coordinates the country stands in for them.
+        // Where there are no coordinates the subdivision or the country stands in for them.
+        needs.subdivision |= needs.coordinates;
         needs.country |= needs.coordinates || holds_unlocated;
         needs
     }
@@ -137,13 +143,15 @@ impl Needs {
         Spot {
             country: spot.country.filter(|_| self.country),
             subdivision: spot.subdivision.filter(|_| self.subdivision),
+            district: spot.district.filter(|_| self.subdivision),
             coordinates: spot.coordinates.filter(|_| self.coordinates),
             asn: spot.asn.filter(|asn| self.asns.contains(asn)),
             network: networks_around(atlas, spot.network)
                 .find(|(_, prefix)| self.networks.contains(prefix))
                 .map(|(id, _)| id),
             row: if self.rows { spot.row } else { RowSetId::NONE },
-            is_located: spot.is_located && self.is_location(),
+            is_located: self.is_location()
+                && (spot.is_located || spot.asn.is_some_and(|asn| self.asns.contains(&asn))),
         }
     }
 }
@@ -372,7 +380,7 @@ fn first_of_each(classes: &[u32]) -> Vec<usize> {
 
 /// Whether a residency is about the clients at a spot.
 pub(crate) fn holds(residency: &Residency, routing: &Routing, atlas: &Atlas, spot: &Spot) -> bool {
-    if !spot.is_located && residency.holds_unlocated {
+    if spot.country.is_none() && residency.holds_unlocated {
         return true;
     }
     places_of(routing, atlas, spot).iter().any(|place| residency.clients.contains(place))

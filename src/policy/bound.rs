@@ -118,6 +118,8 @@ pub struct BoundRouting {
     restrictions: Box<[Restriction]>,
     /// By policy, whether it or one below asks where the client is.
     uses_location: Box<[bool]>,
+    /// Whether residency asks that, whatever the policy.
+    is_bound_by_location: bool,
     /// By policy, itself and all below.
     below: Box<[Box<[PolicyId]>]>,
 }
@@ -158,7 +160,17 @@ impl BoundRouting {
         let ids = || (0u16..).map(PolicyId).take(routing.policies.len()).map(Target::Policy);
         let uses_location = ids().map(|target| routing.uses_location(target)).collect();
         let below = ids().map(|target| routing.policies_below(target).into()).collect();
-        (Self { pools, policies, restriction_of, restrictions, uses_location, below }, areas)
+        let is_bound_by_location = routing.is_bound_by_location();
+        let bound = Self {
+            pools,
+            policies,
+            restriction_of,
+            restrictions,
+            uses_location,
+            is_bound_by_location,
+            below,
+        };
+        (bound, areas)
     }
 
     /// Pools without policies.
@@ -166,7 +178,15 @@ impl BoundRouting {
     pub(super) fn of_pools(pools: Vec<BoundPool>) -> Self {
         let (policies, restriction_of) = (Vec::new(), [].into());
         let (uses_location, below) = ([].into(), [].into());
-        Self { pools, policies, restriction_of, restrictions: [].into(), uses_location, below }
+        Self {
+            pools,
+            policies,
+            restriction_of,
+            restrictions: [].into(),
+            uses_location,
+            is_bound_by_location: false,
+            below,
+        }
     }
 
     pub fn pool(&self, id: PoolId) -> Option<&BoundPool> {
@@ -202,7 +222,7 @@ impl BoundRouting {
     pub(super) fn uses_location(&self, target: Target) -> bool {
         match target {
             // A pool alone does, if residency bars it for some.
-            Target::Pool(_) => self.restrictions.len() > 1,
+            Target::Pool(_) => self.is_bound_by_location,
             Target::Policy(id) => {
                 self.uses_location.get(usize::from(id.0)).copied().unwrap_or(false)
             }

@@ -97,7 +97,7 @@ pub(crate) fn location_of<'r>(
     place: &Place,
 ) -> Option<&'r NetworkLocation> {
     let Place::Network(network) = place else { return None };
-    locations.iter().find(|location| location.networks.contains(network))
+    locations.iter().find(|location| location.networks.binary_search(network).is_ok())
 }
 
 /// How far a site counts as being from a client (rule 33), in kilometres.

@@ -140,6 +140,9 @@ impl<'a> Reducer<'a> {
 
     /// Whether all these pools have endpoints of the same types, so that the health of each counts for each type.
     fn is_of_one_kind(&self, leaf: &[PoolId]) -> bool {
+        if self.together {
+            return false;
+        }
         let types = leaf.iter().filter_map(|id| self.routing.pool(*id)).map(|pool| {
             pool.endpoints.iter().map(|endpoint| endpoint.rtype.0).collect::<BTreeSet<u16>>()
         });
@@ -151,7 +154,9 @@ impl<'a> Reducer<'a> {
     fn leaf(&mut self, leaf: Leaf, down: &BTreeSet<Leaf>) -> u32 {
         let mut leaf = self.allowed(leaf);
         let is_down = |pool: &PoolId| down.contains(&vec![*pool]);
-        if leaf.is_empty() || down.contains(&leaf) || leaf.iter().all(is_down) {
+        // Where one selection serves all types, a pool that is down may have endpoints of some type that are up.
+        let are_all_down = !self.together && leaf.iter().all(is_down);
+        if leaf.is_empty() || down.contains(&leaf) || are_all_down {
             return self.number(Reduced::Nothing);
         }
         if self.is_of_one_kind(&leaf) {
@@ -487,11 +492,15 @@ pub fn partition(
     }
     // Those of whom nothing is known, and who are treated like that: a client subnet of this class is answered by the resolver's
     // address, which may be anywhere. Where only named networks matter there is no such class: whoever is in none is in none.
-    let has_unlocated = routing.uses_location(target);
+    // Whom residency holds is never placed by another's address.
+    let has_unlocated =
+        routing.uses_location(target) && routing.restriction(AreaId::UNKNOWN).is_none();
     let mut classes: HashMap<(bool, u32), u32> = HashMap::new();
     let mut representatives = Vec::new();
     let class_of = areas.all().zip(&reduced).map(|(area, &number)| {
-        let is_placed = areas.is_located(area) || routing.is_placed(area, target);
+        let is_placed = areas.is_located(area)
+            || routing.is_placed(area, target)
+            || routing.restriction(area).is_some();
         let is_unlocated = has_unlocated && !is_placed && number == first;
         *classes.entry((is_unlocated, number)).or_insert_with(|| {
             representatives.push(area);

@@ -9,12 +9,12 @@ use crate::geo::Atlas;
 pub(crate) fn places_of(routing: &Routing, atlas: &Atlas, spot: &Spot) -> Vec<Place> {
     let networks = networks_around(atlas, spot.network).map(|(_, prefix)| Place::Network(prefix));
     let asn = spot.asn.map(Place::Asn);
-    let subdivision = spot.subdivision.map(Place::Subdivision);
+    let subdivisions = [spot.district, spot.subdivision].into_iter().flatten();
     let country = spot.country.map(Place::Country);
     let continent = spot.country.and_then(|country| country.continent()).map(Place::Continent);
     networks
         .chain(asn)
-        .chain(subdivision)
+        .chain(subdivisions.map(Place::Subdivision))
         .chain(country)
         .chain(groups_of(routing, spot).into_iter().map(Place::Group))
         .chain(continent)

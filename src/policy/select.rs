@@ -8,6 +8,8 @@
 //! A nested policy is up if it has something up *for this client*. Route 53 asks for any record of the set (rule 51); with
 //! a geolocation set that would send a client to the endpoint that is down for it while another branch is up.
 
+use std::cell::Cell;
+
 use super::areas::{AreaId, Restriction};
 use super::bound::{BoundEndpoint, BoundPool, BoundRouting, BoundRule, Health, Lottery, Ramp};
 use super::chain::Order;
@@ -74,6 +76,9 @@ pub(super) enum Walk {
     /// Everything.
     Any,
 }
+
+/// Types of one pool that are told apart without counting any twice: most have two or three.
+const SEVERAL_TYPES: usize = 8;
 
 /// The share of a whole weight that a ramp begins to count with: 256ths.
 const RAMP_UNIT: u32 = 256;
@@ -177,7 +182,8 @@ impl<T: Trace> Selection<'_, T> {
         let of_type =
             |endpoint: &BoundEndpoint| endpoint.rtype == rtype && is_allowed(restriction, endpoint);
         // The view may change at any moment: it is read once, so that the answer is of one piece and never empty.
-        let up = Places::of(pool, |endpoint| of_type(endpoint) && self.is_up(endpoint));
+        let known = Known::default();
+        let up = Places::of(pool, |endpoint| of_type(endpoint) && self.is_up(endpoint, &known));
         if up.is_empty() { Places::of(pool, of_type) } else { up }
     }
 
@@ -291,7 +297,8 @@ impl<T: Trace> Selection<'_, T> {
         let pools = ramp.pools.get(place).map(|pools| &**pools).unwrap_or_default();
         // What has been up the longest tells how much of the target's room is warm.
         let ages = pools.iter().filter_map(|id| self.routing.pool(*id)).filter_map(|pool| {
-            let up = pool.endpoints.iter().filter(|endpoint| self.is_up(endpoint));
+            let known = Known::default();
+            let up = pool.endpoints.iter().filter(|endpoint| self.is_up(endpoint, &known));
             let age = |endpoint: &BoundEndpoint| match endpoint.health {
                 Health::Target(target) => match self.view.recovered_ms(target) {
                     Some(recovered) => self.now_ms.saturating_sub(recovered),
@@ -339,9 +346,9 @@ impl<T: Trace> Selection<'_, T> {
     pub(super) fn latency(&self, pools: &[PoolId]) -> u32 {
         let endpoints = pools.iter().filter_map(|id| self.routing.pool(*id));
         let endpoints = endpoints.flat_map(|pool| &pool.endpoints);
-        let restriction = self.restriction();
-        let up =
-            endpoints.filter(|endpoint| self.is_up(endpoint) && is_allowed(restriction, endpoint));
+        let (restriction, known) = (self.restriction(), Known::default());
+        let up = endpoints
+            .filter(|endpoint| self.is_up(endpoint, &known) && is_allowed(restriction, endpoint));
         let latencies = up.filter_map(|endpoint| self.view.latency_us(endpoint.health.target()?));
         latencies.min().unwrap_or(u32::MAX)
     }
@@ -391,11 +398,18 @@ impl<T: Trace> Selection<'_, T> {
     }
 
     #[inline]
-    fn is_up(&self, endpoint: &BoundEndpoint) -> bool {
+    fn is_up(&self, endpoint: &BoundEndpoint, known: &Known) -> bool {
         match endpoint.health {
             Health::Unchecked => true,
             Health::Target(target) => self.view.is_up(Some(target)),
-            Health::Addresses => self.is_any_address_up(endpoint.pool),
+            Health::Addresses => match known.get() {
+                Some((pool, is_up)) if pool == endpoint.pool => is_up,
+                _ => {
+                    let is_up = self.is_any_address_up(endpoint.pool);
+                    known.set(Some((endpoint.pool, is_up)));
+                    is_up
+                }
+            },
         }
     }
 
@@ -415,12 +429,20 @@ impl<T: Trace> Selection<'_, T> {
             let counted = pool.holds(self.rtype).then_some(self.rtype);
             return self.has_enough(pool, counted);
         }
-        let mut seen = RecordType(0);
-        pool.endpoints.iter().all(|endpoint| {
-            // Endpoints of one type stand together, most times; a type that comes twice is only counted twice.
-            let is_new = std::mem::replace(&mut seen, endpoint.rtype) != endpoint.rtype;
-            !is_new || self.has_enough(pool, Some(endpoint.rtype))
-        })
+        let (mut seen, mut count) = ([RecordType(0); SEVERAL_TYPES], 0usize);
+        for endpoint in &pool.endpoints {
+            if seen.iter().take(count).any(|rtype| *rtype == endpoint.rtype) {
+                continue;
+            }
+            if let Some(slot) = seen.get_mut(count) {
+                *slot = endpoint.rtype;
+                count = count.saturating_add(1);
+            }
+            if !self.has_enough(pool, Some(endpoint.rtype)) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Whether enough endpoints of a type are up, or of all types.
@@ -429,7 +451,8 @@ impl<T: Trace> Selection<'_, T> {
         let counted = pool.endpoints.iter().filter(|endpoint| {
             rtype.is_none_or(|rtype| endpoint.rtype == rtype) && is_allowed(restriction, endpoint)
         });
-        let mut states = counted.map(|endpoint| self.is_up(endpoint)).peekable();
+        let known = Known::default();
+        let mut states = counted.map(|endpoint| self.is_up(endpoint, &known)).peekable();
         if pool.min_up == MinUp::ONE {
             // A type of which residency leaves nothing has no say.
             return states.peek().is_none() || states.any(|is_up| is_up);
@@ -442,6 +465,10 @@ impl<T: Trace> Selection<'_, T> {
         pool.min_up.is_met(up, all)
     }
 }
+
+/// What the addresses of the pool that was asked for last say of its other records: they stand together, and asking for each of
+/// them would look at all addresses each time.
+type Known = Cell<Option<(PoolId, bool)>>;
 
 #[inline]
 fn is_allowed(restriction: Option<&Restriction>, endpoint: &BoundEndpoint) -> bool {

@@ -125,7 +125,7 @@ pub struct Weighted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkLocation {
     pub name: Box<str>,
-    /// Never empty. No network stands in two locations of one policy; longer ones may be inside shorter ones.
+    /// In order, never empty. No network stands in two locations of one policy; longer ones may be inside shorter ones.
     pub networks: Box<[IpNet]>,
     pub targets: Vec<Target>,
 }
@@ -260,7 +260,7 @@ pub struct Residency {
     pub name: Box<str>,
     /// The clients it holds for; never [`Place::Default`].
     pub clients: BTreeSet<Place>,
-    /// Whether it also holds for clients that nobody can place.
+    /// Whether it also holds for clients of whom nobody knows the country.
     pub holds_unlocated: bool,
     /// The only pools that these clients are answered with.
     pub pools: BTreeSet<PoolId>,
@@ -322,11 +322,10 @@ impl Routing {
 
     /// Whether a selection below `target` asks where the client is, and not only in which named networks.
     pub fn uses_location(&self, target: Target) -> bool {
-        let is_located = |place: &Place| !matches!(place, Place::Network(_) | Place::Default);
-        let is_bound = |one: &Residency| one.holds_unlocated || one.clients.iter().any(is_located);
-        if self.residencies.iter().any(is_bound) {
+        if self.is_bound_by_location() {
             return true;
         }
+        let is_located = |place: &Place| !matches!(place, Place::Network(_) | Place::Default);
         let mut uses = false;
         self.walk(target, |policy| {
             uses |= match &policy.rule {
@@ -336,6 +335,13 @@ impl Routing {
             };
         });
         uses
+    }
+
+    /// Whether residency asks where the client is, and not only in which named networks.
+    pub fn is_bound_by_location(&self) -> bool {
+        let is_located = |place: &Place| !matches!(place, Place::Network(_) | Place::Default);
+        let is_bound = |one: &Residency| one.holds_unlocated || one.clients.iter().any(is_located);
+        self.residencies.iter().any(is_bound)
     }
 
     /// Calls `visit` with every policy at or below a target, once.

@@ -6,13 +6,15 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
-use super::{BoundRoute, Division, Handout, Snapshot, ZoneRouting};
+use ipnet::IpNet;
+
+use super::{BoundRoute, Division, Handout, Networks, Snapshot, ZoneRouting};
 use crate::config::{CompiledCheck, CompiledZone};
 use crate::geo::{Atlas, Merged, PrefixMap};
 use crate::health::{ProbeAddress, ProbeTarget, TargetId};
 use crate::policy::{
-    AreaId, Areas, BoundRouting, Endpoint, Health, Partition, Pool, PoolId, Route, Routing, Target,
-    partition,
+    AreaId, Areas, BoundRouting, Endpoint, Health, Partition, Place, Pool, PoolId, Route, Routing,
+    Target, partition,
 };
 use crate::wire::{Name, RecordType};
 use crate::zone::{RouteId, ZoneId};
@@ -50,6 +52,8 @@ pub(super) struct Bound {
 pub(super) struct BoundZone {
     pub(super) routing: BoundRouting,
     pub(super) areas: Arc<Areas>,
+    /// The networks that residency names.
+    bound_networks: Arc<[IpNet]>,
     /// The leaves of the atlas by area, made when the first map is.
     merged: Option<Merged>,
     /// What trees come to that several names use.
@@ -127,6 +131,12 @@ impl<'a> Binder<'a> {
         routing: &Routing,
         health_of: impl Fn(PoolId, usize) -> Health,
     ) -> BoundZone {
+        let bound = routing.residencies.iter().flat_map(|residency| &residency.clients);
+        let bound_networks = bound.filter_map(|place| match place {
+            Place::Network(network) => Some(*network),
+            _ => None,
+        });
+        let bound_networks = bound_networks.collect();
         let (routing, areas) = BoundRouting::new(routing, self.atlas, health_of);
         // Zones of one template have the same areas, and with many positions these are the larger part of what is kept.
         let areas = match self.areas.get(&areas) {
@@ -137,7 +147,7 @@ impl<'a> Binder<'a> {
                 areas
             }
         };
-        BoundZone { routing, areas, merged: None, divisions: HashMap::new() }
+        BoundZone { routing, areas, bound_networks, merged: None, divisions: HashMap::new() }
     }
 
     fn health(&mut self, checks: &[CompiledCheck], pool: &Pool, endpoint: &Endpoint) -> Health {
@@ -216,7 +226,11 @@ impl<'a> Binder<'a> {
             Arc::new(PrefixMap::build(merged, &partition.class_of))
         });
         self.maps.insert(key, Arc::clone(&map));
-        let networks = areas.has_networks.then(|| (Arc::clone(self.atlas), Arc::clone(areas)));
+        let networks = areas.has_networks.then(|| Networks {
+            atlas: Arc::clone(self.atlas),
+            areas: Arc::clone(areas),
+            bound: Arc::clone(&bound.bound_networks),
+        });
         Division { map, partition: Arc::new(partition), networks }
     }
 }

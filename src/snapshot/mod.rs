@@ -19,6 +19,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use binder::{Binder, Bound, BoundZone, MapKey};
 
 use crate::config::{CompiledCheck, CompiledZone};
@@ -89,8 +91,32 @@ pub struct BoundRoute {
 struct Division {
     map: Arc<PrefixMap>,
     partition: Arc<Partition>,
-    /// If it tells named networks apart: what says in which area a prefix is that is longer than a client's (rule 45).
-    networks: Option<(Arc<Atlas>, Arc<Areas>)>,
+    /// If it tells named networks apart: what says in which area a client's prefix is that is shorter than some (rule 45).
+    networks: Option<Networks>,
+}
+
+/// What tells named networks apart.
+#[derive(Clone, Debug)]
+struct Networks {
+    atlas: Arc<Atlas>,
+    areas: Arc<Areas>,
+    /// Those that residency names.
+    bound: Arc<[IpNet]>,
+}
+
+impl Networks {
+    /// The area of a client's prefix. If there may be clients in it whom residency binds, it is theirs: what they may have is no
+    /// harm to the others.
+    #[cold]
+    fn area(&self, address: IpAddr, source: u8) -> AreaId {
+        let whole = IpNet::new(address, source).ok();
+        let inside = |network: &&IpNet| whole.is_some_and(|whole| whole.contains(*network));
+        let position = match self.bound.iter().find(inside) {
+            Some(network) => self.atlas.position_of(network.addr(), u8::MAX),
+            None => self.atlas.position_of(address, source),
+        };
+        self.areas.area(position)
+    }
 }
 
 /// Where a client was found to be, as far as a route can tell places apart.
@@ -109,10 +135,9 @@ impl Division {
         let PrefixMatch { mut class, scope } = self.map.lookup(address);
         // The client's prefix is wider than what its first address is in.
         if source < scope
-            && let Some((atlas, areas)) = &self.networks
+            && let Some(networks) = &self.networks
         {
-            let area = areas.area(atlas.position_of(address, source));
-            class = self.partition.class(area);
+            class = self.partition.class(networks.area(address, source));
         }
         ClientPlace {
             area: self.partition.representative(class),

@@ -13,15 +13,15 @@ use crate::zone::{Catalog, Found, RouteId};
 /// Fills in the onward routes of every alias.
 pub(super) fn link(routes: &mut [BoundRoute], catalog: &Catalog, routings: &[Option<ZoneRouting>]) {
     let next: Vec<Vec<RouteId>> =
-        routes.iter().map(|route| next_of(route, catalog, routings)).collect();
+        routes.iter().map(|route| next_of(route, routes, catalog, routings)).collect();
     for (route, first) in routes.iter_mut().zip(&next) {
         let mut seen: BTreeSet<u32> = BTreeSet::new();
-        let mut open: Vec<RouteId> = first.clone();
-        while let Some(id) = open.pop() {
-            if seen.insert(id.0) {
-                let further = usize::try_from(id.0).ok().and_then(|id| next.get(id));
-                open.extend(further.into_iter().flatten());
-            }
+        let mut reached: Vec<RouteId> = first.clone();
+        // As far as an answer follows, and no farther.
+        for _ in 0..CNAME_CHAIN {
+            reached.retain(|id| seen.insert(id.0));
+            let further = reached.iter().filter_map(|id| next.get(usize::try_from(id.0).ok()?));
+            reached = further.flatten().copied().collect();
         }
         route.onward = seen.into_iter().map(RouteId).collect();
     }
@@ -30,6 +30,7 @@ pub(super) fn link(routes: &mut [BoundRoute], catalog: &Catalog, routings: &[Opt
 /// The routes that the names of one alias lead to directly or through plain CNAMEs.
 fn next_of(
     route: &BoundRoute,
+    routes: &[BoundRoute],
     catalog: &Catalog,
     routings: &[Option<ZoneRouting>],
 ) -> Vec<RouteId> {
@@ -41,7 +42,13 @@ fn next_of(
     let pools = routing.named.pools_below(route.target).into_iter();
     let endpoints =
         pools.filter_map(|pool| routing.named.pool(pool)).flat_map(|pool| &pool.endpoints);
-    endpoints.filter_map(|endpoint| follow(&endpoint.rdata, catalog)).collect()
+    let firsts = endpoints.filter_map(|endpoint| follow(&endpoint.rdata, catalog));
+    // A name may have a route for each type.
+    let of_name = |first| {
+        let next = |id: &RouteId| routes.get(usize::try_from(id.0).ok()?)?.next;
+        std::iter::successors(Some(first), next)
+    };
+    firsts.flat_map(of_name).collect()
 }
 
 /// The first route on the chain of CNAMEs and DNAMEs that begins at a name.

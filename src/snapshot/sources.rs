@@ -24,6 +24,11 @@ impl GeoSources {
         Self { database, asn: None, overrides: Arc::default() }
     }
 
+    /// Whether any client's autonomous system is known.
+    pub fn has_asns(&self) -> bool {
+        self.asn.is_some() || self.overrides.iter().any(|(_, said)| said.asn.is_some())
+    }
+
     /// What the databases do not know and some tree asks for: nothing, most times.
     pub fn missing<'r>(
         &self,
@@ -37,7 +42,7 @@ impl GeoSources {
             if subdivisions && !self.database.has_subdivisions() {
                 return Some("subdivisions");
             }
-            (asns && self.asn.is_none()).then_some("autonomous systems")
+            (asns && !self.has_asns()).then_some("autonomous systems")
         })
     }
 

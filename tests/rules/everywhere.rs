@@ -393,10 +393,7 @@ impl Scene {
         source: u8,
     ) -> (Vec<usize>, bool, bool) {
         let holds = |network: &IpNet| network.prefix_len() <= source && network.contains(&address);
-        let point = facts
-            .point
-            .map(coordinates)
-            .or_else(|| CountryCode::parse(facts.country?)?.coordinates());
+        let point = point(facts);
         match rule {
             Rule::Geolocation { places, default, widening } => {
                 let mut held: Vec<&Vec<usize>> = Vec::new();
@@ -575,9 +572,11 @@ fn write_rule(number: usize, rule: &Rule) -> String {
     text
 }
 
-/// Where a client is: by the database, or in the middle of its country.
+/// Where a client is: by the database, or in the middle of its state, or its country.
 fn point(facts: &Facts) -> Option<Coordinates> {
-    facts.point.map(coordinates).or_else(|| CountryCode::parse(facts.country?)?.coordinates())
+    let state = || Subdivision::parse(facts.state?)?.coordinates();
+    let country = || CountryCode::parse(facts.country?)?.coordinates();
+    facts.point.map(coordinates).or_else(state).or_else(country)
 }
 
 fn coordinates((latitude, longitude): (i8, i8)) -> Coordinates {

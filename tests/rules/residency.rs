@@ -162,9 +162,12 @@ fn rule_b4_clients_that_nobody_can_place_may_be_bound_too() {
     };
     assert_eq!(answer(&zone(""), NOWHERE), "192.0.2.2");
     assert_eq!(answer(&zone(", \"unlocated\""), NOWHERE), "192.0.2.1");
-    // Who comes through a resolver of a known place is where that is.
+    // Where its resolver is does not place a client that is bound; without a subnet the resolver is the client.
     let asked = question("www").through("20.0.1.1").client(NOWHERE);
-    assert_eq!(zone(", \"unlocated\"").addresses(&asked), ["192.0.2.2"]);
+    assert_eq!(zone(", \"unlocated\"").addresses(&asked), ["192.0.2.1"]);
+    assert_eq!(zone("").addresses(&asked), ["192.0.2.2"]);
+    let resolver = question("www").through("20.0.1.1");
+    assert_eq!(zone(", \"unlocated\"").addresses(&resolver), ["192.0.2.2"]);
 }
 
 /// A name that names its pool directly is bound as well.
@@ -187,4 +190,39 @@ fn rule_b4_is_proved_for_every_name() {
     assert!(proof.violations.is_empty());
     let [stranded] = proof.stranded.as_slice() else { panic!("{proof:?}") };
     assert_eq!(stranded.name.to_string(), "direct.example.com.");
+}
+
+/// Clients of a named network whom no database places were answered where their resolver is, without their restriction.
+#[test]
+fn rule_b4_holds_for_networks_that_nobody_places() {
+    let zone = |network: &str| {
+        Zone::new()
+            .pool("eu1", "192.0.2.1")
+            .pool("us", "192.0.2.2")
+            .section(
+                "residency.office",
+                &format!("clients = [\"cidr.{network}\"]\npools = [\"eu1\"]"),
+            )
+            .policy("p", "geolocation", "continent.NA = [\"us\", \"eu1\"]\ndefault = \"eu1\"")
+            .policy("f", "failover", "targets = [\"us\", \"eu1\"]")
+            .route("www", "p")
+            .route("flat", "f")
+            .name("direct", "pool = \"us\"")
+            .world()
+    };
+    let world = zone("10.1.0.0/16");
+    let american = |client: &str| question("www").through("20.0.1.1").client(client);
+    assert_eq!(world.addresses(&american("10.1.7.0/24")), ["192.0.2.1"]);
+    assert_eq!(world.addresses(&american("10.2.7.0/24")), ["192.0.2.2"], "by its resolver");
+    // A prefix in which some are bound is answered as they are: resolvers send no more than 24 bits.
+    let world = zone("10.1.7.128/25");
+    assert_eq!(world.addresses(&american("10.1.7.0/24")), ["192.0.2.1"]);
+    assert_eq!(world.addresses(&american("10.1.0.0/16")), ["192.0.2.1"]);
+    assert_eq!(world.addresses(&american("10.1.6.0/24")), ["192.0.2.2"]);
+    // A pool of its own and a policy treat a client outside alike, wherever its resolver is.
+    let world = zone("10.1.0.0/16");
+    for name in ["direct", "flat"] {
+        let asked = question(name).through("10.1.0.53").client("192.168.1.0/24");
+        assert_eq!(world.addresses(&asked), ["192.0.2.2"], "{name}");
+    }
 }

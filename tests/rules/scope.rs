@@ -313,3 +313,45 @@ fn rule_b9_scope_of_an_alias_covers_every_name_that_it_may_lead_to() {
     }
     assert_eq!(weighted.ask(&www().of(RecordType::CNAME)).scope(), 0, "not followed");
 }
+
+/// The name behind the alias has a route for each type, and only the first of them counted.
+#[test]
+fn rule_b9_scope_of_an_alias_covers_every_type_of_the_name_behind_it() {
+    let world = Zone::new()
+        .pool("us", "192.0.2.1 2001:db8::1")
+        .pool("d", "192.0.2.2 2001:db8::2")
+        .policy("f", "failover", "targets = [\"us\", \"d\"]")
+        .policy("g", "geolocation", "country.US = \"us\"\ndefault = \"d\"")
+        .section("check.alias", "tcp = 80\naddress = \"198.51.100.9\"")
+        .section("pool.x", "cname = \"mixed\"\ncheck = \"alias\"")
+        .section("pool.y", "cname = \"fixed\"")
+        .policy("alias", "failover", "targets = [\"x\", \"y\"]")
+        .name("mixed", "A = { policy = \"f\" }, AAAA = { policy = \"g\" }")
+        .name("fixed", "AAAA = \"2001:db8::3\"")
+        .route("www", "alias")
+        .world();
+    let asked = || question("www").of(RecordType::AAAA).client(&home("US"));
+    for (down, address) in [(&[][..], "2001:db8::1"), (&["x"], "2001:db8::3")] {
+        world.only_down(down);
+        let reply = world.ask(&asked());
+        assert_eq!((reply.addresses(), reply.scope()), (vec![address.to_owned()], 16), "{down:?}");
+    }
+}
+
+/// With one selection for all types a pool is down if it is for any, and its endpoints of other types are still of the set.
+#[test]
+fn rule_b9_a_set_of_pools_that_serve_all_types_together() {
+    let world = Zone::new()
+        .pool("p1", "192.0.2.1 2001:db8::1")
+        .pool("p2", "192.0.2.2 2001:db8::2")
+        .policy("mv", "multivalue", "targets = [\"p1\", \"p2\"]")
+        .policy("g", "geolocation", "country.US = [\"p1\", \"mv\"]\ndefault = [\"p1\", \"p2\"]")
+        .name("www", "policy = \"g\", together = true")
+        .world();
+    world.set_endpoint("p1", 1, meridian::health::Status::Down);
+    world.set_endpoint("p2", 0, meridian::health::Status::Down);
+    let reply = world.ask(&question("www").client(&home("US")));
+    assert_eq!((reply.addresses(), reply.scope()), (vec!["192.0.2.1".to_owned()], 16));
+    let ipv6 = question("www").of(RecordType::AAAA).client(&home("US"));
+    assert_eq!(world.addresses(&ipv6), ["2001:db8::2"]);
+}

@@ -113,8 +113,13 @@ impl<'d> Connected<'d> {
                 dangling(&what, name, known, findings);
                 continue;
             };
-            let networks = location.networks.as_slice().into();
-            locations.push(NetworkLocation { name: name.value.into(), networks, targets });
+            let mut networks = location.networks.clone();
+            networks.sort_unstable();
+            locations.push(NetworkLocation {
+                name: name.value.into(),
+                networks: networks.into(),
+                targets,
+            });
         }
         self.used_collections.extend(found.map(|collection| collection.name.value));
         Rule::Ip { locations, default: self.targets_of(&choice.default, findings) }

@@ -142,7 +142,7 @@ fn needs_are_compared_with_what_databases_know() {
 
 #[test]
 fn distance_without_coordinates_is_a_warning() {
-    let pools = "[pool.a]\naddresses = \"192.0.2.1\"\nlocation = \"US\"\n[pool.b]\naddresses = \"192.0.2.2\"\nlocation = \"IE\"\n";
+    let pools = "[pool.a]\naddresses = \"192.0.2.1\"\nlocation = \"FR\"\n[pool.b]\naddresses = \"192.0.2.2\"\nlocation = \"IE\"\n[pool.c]\naddresses = \"192.0.2.3\"\nlocation = \"JP\"\n";
     let found = |policy: &str| {
         let sections = format!("{pools}[policy.x]\ntargets = [\"a\", \"b\"]\n{policy}");
         let text = zone_with(&sections, "");
@@ -159,6 +159,7 @@ fn distance_without_coordinates_is_a_warning() {
         "type = \"latency\"\nby = \"measured\"",
         "type = \"latency\"\ntable = \"t.csv\"",
         "type = \"failover\"",
+        "type = \"geoproximity\"\nlocations = { a = \"US\" }",
     ] {
         assert_eq!(found(policy), [], "{policy}");
     }

@@ -137,7 +137,8 @@ impl Parts {
         for (network, said) in self.overrides_of(address) {
             if let Some(country) = said.subdivision.map(Subdivision::country).or(said.country) {
                 let Override { subdivision, coordinates, .. } = said;
-                place = Location { country: Some(country), subdivision, coordinates };
+                place =
+                    Location { country: Some(country), subdivision, district: None, coordinates };
             }
             place.coordinates = said.coordinates.or(place.coordinates);
             asn = said.asn.or(asn);

@@ -66,7 +66,9 @@ fn place_of(database: &Database, address: &str) -> String {
     let location = database.location(database.locate(address.parse().unwrap()).location);
     let show = |part: Option<String>| part.unwrap_or_else(|| "-".to_owned());
     let country = show(location.country.map(|code| code.to_string()));
-    let subdivision = show(location.subdivision.map(|code| code.to_string()));
+    let parts = [location.subdivision, location.district].into_iter().flatten();
+    let parts: Vec<String> = parts.map(|code| code.to_string()).collect();
+    let subdivision = show(Some(parts.join("/")).filter(|parts| !parts.is_empty()));
     let point = show(location.coordinates.map(|point| point.to_string()));
     format!("{country} {subdivision} {point}")
 }
@@ -99,7 +101,7 @@ fn city_records_have_subdivisions_and_coordinates() {
     assert!(database.has_subdivisions() && database.has_coordinates());
     for (third, expected) in [
         "US US-CA 37.75, -122.42",
-        "GB GB-WSM 51.51, -0.13",
+        "GB GB-ENG/GB-WSM 51.51, -0.13",
         "GB GB-ENG -",
         "DE - 48.10, 7.00",
         "AU - -33.50, 151.00",
