@@ -280,6 +280,30 @@ fn another_address_moves_all_that_came_to_the_pool() {
     assert!((number(&difference["routed"][0]["share"]) - 0.4).abs() < 1e-9, "{shown}");
 }
 
+/// A delegation above names that are served hides them, though they are all still there.
+#[test]
+fn a_delegation_removes_what_it_hides() {
+    let deep = ZONE.replace("place = {", "\"a.sub\" = {");
+    let hidden = deep.clone() + "sub = { NS = \"ns.example.net.\" }\n";
+    let (code, difference, shown) = diff(&deep, &hidden);
+    assert_eq!(code, Some(2), "{shown}");
+    assert_eq!(difference["names_removed"], serde_json::json!(["a.sub.example.com."]), "{shown}");
+}
+
+/// The guard asks for the clients of both families.
+#[test]
+fn clients_of_ipv6_are_clients_too() {
+    let zone =
+        |pool: &str| ZONE.replace("country.DE = \"de\"", &format!("cidr.\"2000::/3\" = {pool:?}"));
+    let directory = Directory::create();
+    let server = start(&zone("de"), &directory.path().join("state"), &[]).unwrap();
+    server.write_zone("t.toml", &zone("eu"));
+    server.reload();
+    server.wait_for_log(
+        "more than 30 % of the clients would get another answer: place.example.com. A 100.0 %",
+    );
+}
+
 #[test]
 fn ttls_records_and_names_are_told_apart() {
     let new = changed(
