@@ -274,6 +274,37 @@ fn a_geoip2_database_of_ones_own_decides_the_answers() {
     assert_eq!(built, BUILT as f64);
 }
 
+/// What `check` promises of residency it has proved for every name.
+#[test]
+fn check_proves_residency_and_says_who_is_left_with_nothing() {
+    let directory = Directory::create();
+    let file = directory.path().join("a.toml");
+    let zone = |more: &str| {
+        format!(
+            "zone = \"a.example\"\n[pool.eu]\naddresses = \"192.0.2.1\"\n[pool.us]\naddresses = \"192.0.2.2\"\n\
+             [residency.law]\nclients = [\"country.DE\"]\npools = [\"eu\"]\n{more}\n[policy.p]\ntype = \"failover\"\n\
+             targets = [\"us\", \"eu\"]\n[names]\n\"@\" = {{ SOA = \"ns1 h\", NS = [\"ns1\", \"ns2\"] }}\n\
+             ns1 = {{ A = \"192.0.2.53\" }}\nns2 = {{ A = \"192.0.2.54\" }}\nwww = {{ policy = \"p\" }}\n\
+             only-us = {{ pool = \"us\" }}\n"
+        )
+    };
+    let check = |more: &str| {
+        std::fs::write(&file, zone(more)).unwrap();
+        let output = run(&["check", file.to_str().unwrap()]);
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    let text = check("");
+    for line in [
+        "residency law of a.example.: 2 names, its clients get eu only, whatever is up\n",
+        "only-us.a.example. has no answer for clients in DE (Germany)",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let conflict = "[residency.other]\nclients = [\"continent.EU\"]\npools = [\"us\"]";
+    let text = check(conflict);
+    assert!(text.contains("residency law of a.example.: www.a.example. has no answer"), "{text}");
+}
+
 #[test]
 fn a_new_database_is_taken_over_at_reload() {
     let own = OwnDatabase::start(&[("8.8.8.0/24", "DE")]);

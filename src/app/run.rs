@@ -191,6 +191,9 @@ pub(super) fn keep_served(settings: &Settings, sources: Vec<Source>) {
         served::keep(directory, &sources);
         drop(sources);
         return_freed_memory();
+    } else if let Some(directory) = &settings.state {
+        // What was kept is older than what is served: nothing may be compared with it.
+        served::forget(directory);
     }
 }
 

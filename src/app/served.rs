@@ -49,6 +49,12 @@ pub(super) fn keep(directory: &Path, sources: &[Source]) {
     }
 }
 
+/// Forgets what was kept.
+pub(super) fn forget(directory: &Path) {
+    // Most times there is nothing to forget.
+    let _ = fs::remove_file(directory.join(FILE_NAME));
+}
+
 /// What was served last; nothing if that is not known.
 pub(super) fn recall(directory: &Path) -> Option<Vec<Source>> {
     let path = directory.join(FILE_NAME);

@@ -62,7 +62,9 @@ fn hand_out(imported: Result<Imported, ImportError>) -> CommandResult {
     for note in &notes {
         is_whole &= note.severity < Severity::Error;
         let severity = if note.severity == Severity::Error { "error" } else { "warning" };
-        complain(&format!("{severity}: {note}\n"));
+        // What was imported is somebody's file: it must not speak to the terminal.
+        let line = format!("{severity}: {note}").replace(char::is_control, "?");
+        complain(&format!("{line}\n"));
     }
     match config::compile_zone(&source) {
         Ok((_, warnings)) => show(&warnings, &source),

@@ -65,7 +65,9 @@ pub(super) fn read(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<Whe
 fn unknown(text: &Spanned<&str>, findings: &mut Findings<'_>) {
     let typed = text.value;
     let region = closest(typed, AwsRegion::all().map(AwsRegion::name)).map(str::to_owned);
-    let guess = if typed.bytes().any(|octet| octet.is_ascii_digit()) {
+    let guess = if findings.is_full() {
+        None
+    } else if typed.bytes().any(|octet| octet.is_ascii_digit()) {
         region.or_else(|| place::guess_place(typed))
     } else {
         place::guess_place(typed).or(region)

@@ -54,7 +54,8 @@ pub(super) fn read_whole<'t>(
         return read(kind, &Spanned { value: name, span: text.span.clone() }, findings);
     }
     let typed = text.value;
-    let meant = guess_whole(typed);
+    // The search through all names in the world is for errors that are shown.
+    let meant = if findings.is_full() { None } else { guess_whole(typed) };
     let guess = meant.or_else(|| closest(kind, KINDS).map(|kind| format!("{kind}.{name}")));
     findings
         .error(text.span.clone(), format!("`{typed}` is no place"))
@@ -154,7 +155,7 @@ pub(super) fn read_subdivision(
         return Some(subdivision);
     }
     let country = typed.split_once('-').and_then(|(country, _)| CountryCode::parse(country));
-    let guess = guess_subdivision(typed);
+    let guess = if findings.is_full() { None } else { guess_subdivision(typed) };
     let error = findings.error(key.span.clone(), format!("`{typed}` is no subdivision"));
     if let Some((subdivision, name)) = guess {
         error.label(format!("did you mean `{subdivision}` ({name})?"));
@@ -241,7 +242,7 @@ pub(super) fn read_country_code(
     if let Some(country) = CountryCode::parse(code) {
         return Some(country);
     }
-    let guess = guess_country(code);
+    let guess = if findings.is_full() { None } else { guess_country(code) };
     let continent = Continent::parse(&code.to_uppercase()).filter(|_| guess.is_none());
     let error = findings.error(key.span.clone(), format!("`{code}` is no country"));
     if let Some(guess) = guess {

@@ -55,11 +55,22 @@ pub(super) fn compile(
     routes.into_iter().map(|(route, _)| route).collect()
 }
 
+/// Leaves of all targets together that are kept while routes are compiled.
+const LEAVES_KEPT: usize = 100_000;
+
 impl Connected<'_> {
     /// Everything that a selection below a target can hand out. Looked up once: a million names may have one policy.
     fn leaves_below(&mut self, target: Target) -> Rc<[Leaf]> {
-        let known = self.leaves.entry(target);
-        Rc::clone(known.or_insert_with(|| find_leaves(&self.routing, target).into()))
+        if let Some(known) = self.leaves.get(&target) {
+            return Rc::clone(known);
+        }
+        let leaves: Rc<[Leaf]> = find_leaves(&self.routing, target).into();
+        // Many thin policies over a wide one would keep what it has once for each of them.
+        if self.leaves.values().map(|kept| kept.len()).sum::<usize>() > LEAVES_KEPT {
+            self.leaves.clear();
+        }
+        self.leaves.insert(target, Rc::clone(&leaves));
+        leaves
     }
 }
 

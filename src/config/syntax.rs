@@ -4,6 +4,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Source;
 use super::diagnostic::{Findings, Span};
+use super::place::KINDS;
 use crate::limits::ZONE_FILE_OCTETS;
 use crate::wire::Name;
 
@@ -128,7 +129,12 @@ fn advice(message: &str, line: &str, at: &str) -> Option<String> {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_unquoted_key = !key.is_empty() && !key.contains(['"', '\'', '[', '{']);
     if line.contains('=') && is_unquoted_key && (!key.chars().all(is_bare) || key.ends_with('.')) {
-        return Some(format!("put a name like this in quotes: \"{key}\" = …"));
+        return Some(match key.split_once('.') {
+            Some((kind, name)) if KINDS.contains(&kind) => {
+                format!("put what follows `{kind}.` in quotes: {kind}.\"{name}\" = …")
+            }
+            _ => format!("put a name like this in quotes: \"{key}\" = …"),
+        });
     }
     if message.contains("string values must be quoted") {
         return Some(format!("write \"{}\"", at.trim()));

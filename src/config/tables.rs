@@ -1,6 +1,6 @@
 //! Latency tables of a zone: files beside it, each read once, those of the same contents shared.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
@@ -27,12 +27,13 @@ pub fn table_names(text: &str) -> Vec<String> {
         return Vec::new();
     };
     let mut names: Vec<(usize, String)> = Vec::new();
+    let mut seen: HashSet<&str> = HashSet::new();
     for (_, policy) in policies.iter() {
         let DeValue::Table(policy) = policy.get_ref() else { continue };
         let Some(value) = policy.get("table") else { continue };
         if let DeValue::String(name) = value.get_ref()
             && is_table_name(name)
-            && names.iter().all(|(_, known)| known != &**name)
+            && seen.insert(name)
         {
             names.push((value.span().start, name.to_string()));
         }

@@ -115,7 +115,7 @@ impl Clients {
     /// # Errors
     /// The first line that can't be read, or that nothing at all was counted.
     pub fn parse(text: &str, basis: Basis) -> Result<Self, ClientsError> {
-        let mut counts = Vec::new();
+        let (mut counts, mut total) = (Vec::new(), 0.0);
         let mut is_first = true;
         for (number, line) in (1usize..).zip(text.lines()) {
             let line = line.trim_start_matches('\u{feff}').trim();
@@ -134,6 +134,10 @@ impl Clients {
             let weight = weight.ok_or_else(|| fail(format!("`{count}` is no count")))?;
             if counts.len() >= WEIGHT_ROWS {
                 return Err(fail(format!("more than {WEIGHT_ROWS} lines")));
+            }
+            total += weight;
+            if !total.is_finite() {
+                return Err(fail("the counts are too large to be added up".to_owned()));
             }
             counts.push((origin.map_err(fail)?, weight));
         }

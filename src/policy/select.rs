@@ -92,7 +92,7 @@ impl<T: Trace> Selection<'_, T> {
         }
         if self.fails_closed() {
             self.trace.note(0, Step::FailClosed);
-            return Some(Chosen { choice: Choice::NoData, is_last_resort: true });
+            return Some(Chosen { choice: Choice::NoData, is_last_resort: false });
         }
         let choice = self.resort(target, 0)?;
         Some(Chosen { choice, is_last_resort: true })

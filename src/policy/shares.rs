@@ -38,7 +38,7 @@ impl<T: Trace> Selection<'_, T> {
             return ends_of(mix, false);
         }
         if self.fails_closed() {
-            return ends_of(certain(Choice::NoData), true);
+            return ends_of(certain(Choice::NoData), false);
         }
         match self.expect_resort(target, 0) {
             Some(mix) => ends_of(mix, true),

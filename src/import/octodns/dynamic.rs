@@ -12,6 +12,7 @@ use crate::geo::{Continent, CountryCode};
 use crate::import::Severity;
 use crate::import::text::{key, quote, seconds, slug};
 use crate::import::tree::{Check, Kind, Member, Pool, Role, Tree};
+use crate::limits::POLICY_TARGETS;
 use crate::wire::RecordType;
 
 /// What octoDNS probes unless a record says otherwise.
@@ -182,7 +183,10 @@ impl Importer {
         let mut chain = Vec::new();
         let mut tried: Vec<&str> = Vec::new();
         let mut next = rule.text_at("pool").filter(|name| !name.is_empty());
-        while let Some(name) = next.filter(|name| !tried.contains(name)) {
+        // A longer chain is no policy, which whoever compiles it says.
+        while let Some(name) =
+            next.filter(|name| tried.len() <= POLICY_TARGETS && !tried.contains(name))
+        {
             tried.push(name);
             match pools.get(name) {
                 Some(tree) => chain.extend(tree.clone()),
