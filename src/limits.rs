@@ -92,6 +92,27 @@ pub const CHECK_PATH_OCTETS: usize = 255;
 /// Longest host of an HTTP check, in octets: a name of 255 octets on the wire has at most 253 when it is written.
 pub const CHECK_HOST_OCTETS: usize = 253;
 
+/// Octets of the text or the regular expression that a body must have in it (Route 53 rule 61).
+pub const CHECK_BODY_TEXT_OCTETS: usize = 255;
+
+/// Octets of a body, decoded, that are searched (Route 53 rule 61).
+pub const BODY_OCTETS: usize = 5120;
+
+/// Memory that one compiled regular expression may take, in octets. Ten thousand checks may each have one.
+pub const REGEX_OCTETS: usize = 256 << 10;
+
+/// Checks that one calculated check may be of (Route 53 rule 72).
+pub const CALCULATED_CHILDREN: usize = 255;
+
+/// Addresses of one name that are probed at once.
+pub const PROBE_ADDRESSES: usize = 16;
+
+/// Redirects that a check may ask to follow.
+pub const PROBE_REDIRECTS: u8 = 10;
+
+/// Header fields that a check may send.
+pub const CHECK_HEADERS: usize = 32;
+
 /// Octets of one probe reply that are read, headers included: enough for Route 53's 5120-octet body search, with room.
 pub const PROBE_REPLY_OCTETS: usize = 64 << 10;
 

@@ -9,15 +9,11 @@ use super::diagnostic::{Findings, Span};
 use super::document::Entry;
 use super::reader::{Item, Spanned, Table, Value};
 use super::value::format_duration;
-use crate::health::{CheckSpec, HttpCheck, ProbeAddress, Protocol, StatusSet, Threshold};
+use crate::health::{
+    CheckSpec, HttpCheck, ProbeAddress, Protocol, StatusSet, TcpCheck, Threshold, TlsCheck,
+};
 use crate::limits::{CHECK_EVERY_SECONDS, CHECK_THRESHOLD, CHECK_TIMEOUT_MS};
 use crate::wire::Name;
-
-/// Route 53's standard interval (rule 59).
-const EVERY: Duration = Duration::from_secs(30);
-
-/// Route 53's time for connecting (rule 60).
-const TIMEOUT: Duration = Duration::from_secs(4);
 
 const NO_KIND: &str = "write one of http = \"/path\", https = \"/path\" or tcp = 5432";
 
@@ -83,7 +79,9 @@ fn read_spec(
     };
     let (every, timeout) = timing?;
     let (protocol, port) = protocol?;
-    Some(CheckSpec { protocol, port, every, timeout, down_after: down_after?, up_after: up_after? })
+    let (down_after, up_after) = (down_after?, up_after?);
+    let spec = CheckSpec::new(protocol, port);
+    Some(CheckSpec { every, retry: every, timeout, down_after, up_after, ..spec })
 }
 
 /// Exactly one of the three kinds.
@@ -127,8 +125,12 @@ fn read_http(
     let expect = expect.map(|item| read_expect(&item.value, findings));
     let path = read_path(path, findings)?;
     let default_port = if tls { 443 } else { 80 };
-    let check =
-        HttpCheck { tls, path, host: host.flatten(), expect: expect.flatten().unwrap_or_default() };
+    let check = HttpCheck {
+        tls: tls.then(TlsCheck::default),
+        host: host.flatten(),
+        expect: expect.flatten().unwrap_or_default(),
+        ..HttpCheck::new(&path)
+    };
     Some((Protocol::Http(check), port.unwrap_or(Some(default_port))?))
 }
 
@@ -149,7 +151,7 @@ fn read_tcp(
             findings.error(key.span, message).help(note);
         }
     }
-    Some((Protocol::Tcp, read_port(port, findings)?))
+    Some((Protocol::Tcp(TcpCheck::default()), read_port(port, findings)?))
 }
 
 fn read_port(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<u16> {
@@ -251,9 +253,9 @@ fn read_timing(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<(Du
     let shortest = Duration::from_secs(shortest);
     let longest = Duration::from_secs(longest);
     let every = read_duration(table, "every", findings);
-    let interval = every.as_ref().map_or(EVERY, |every| every.value);
+    let interval = every.as_ref().map_or(CheckSpec::EVERY, |every| every.value);
     let timeout = read_duration(table, "timeout", findings);
-    let time = timeout.as_ref().map_or(TIMEOUT.min(interval), |timeout| timeout.value);
+    let time = timeout.as_ref().map_or(CheckSpec::TIMEOUT.min(interval), |timeout| timeout.value);
     if let Some(every) = every.filter(|every| !(shortest..=longest).contains(&every.value)) {
         let range = format!("from {} to {}", format_duration(shortest), format_duration(longest));
         let label = format!("this is {}", format_duration(every.value));

@@ -255,10 +255,11 @@ impl Fnv {
     fn write_check(&mut self, check: &CompiledCheck) {
         let CompiledCheck { name, spec, address } = check;
         self.write_text(name);
-        let CheckSpec { protocol, port, every, timeout, down_after, up_after } = &**spec;
+        let CheckSpec { protocol, port, every, timeout, down_after, up_after, .. } = &**spec;
         match protocol {
-            Protocol::Tcp => self.write([0]),
+            Protocol::Tcp(_) => self.write([0]),
             Protocol::Http(http) => self.write_http(http),
+            _ => {}
         }
         self.write(port.to_be_bytes());
         self.write_duration(*every);
@@ -282,8 +283,8 @@ impl Fnv {
     }
 
     fn write_http(&mut self, http: &HttpCheck) {
-        let HttpCheck { tls, path, host, expect } = http;
-        self.write([1, u8::from(*tls)]);
+        let HttpCheck { tls, path, host, expect, .. } = http;
+        self.write([1, u8::from(tls.is_some())]);
         self.write_text(path);
         self.write_optional_text(host.as_deref());
         self.write_text(&expect.to_string());

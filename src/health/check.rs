@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::status_set::StatusSet;
-use crate::limits::{CHECK_HOST_OCTETS, CHECK_PATH_OCTETS, CHECK_THRESHOLD};
+use super::protocol::{CalculatedCheck, Protocol};
+use crate::limits::CHECK_THRESHOLD;
 
 /// One check of one address. Equal targets share one schedule, one state and one set of statistics.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,39 +34,92 @@ pub enum ProbeAddress {
 pub struct CheckSpec {
     /// What is spoken to the endpoint.
     pub protocol: Protocol,
-    /// TCP port, host order.
+    /// TCP or UDP port, host order; 0 where the protocol has none.
     pub port: u16,
     /// Time from the end of one probe to the start of the next (Route 53 rule 59).
     pub every: Duration,
+    /// The same while a run of results that could change the status is under way: after a first failure of what is up, and
+    /// after a first success of what is down. Never more than `every`.
+    pub retry: Duration,
     /// Time one probe may take, from the first packet to the verdict. Resolving a name has the same time again.
     pub timeout: Duration,
+    /// Limits of the parts of a probe, within `timeout`.
+    pub phases: Phases,
     /// Consecutive failures that turn Up into Down.
     pub down_after: Threshold,
     /// Consecutive successes that turn Down into Up.
     pub up_after: Threshold,
+    /// What else an endpoint must do to come back.
+    pub recovery: Recovery,
+    /// Addresses that probes are sent from, at most one of a family; the kernel's choice where there is none.
+    pub sources: Box<[IpAddr]>,
+    /// Which statistic of the latencies policies see.
+    pub latency: LatencyMeasure,
+    /// Up counts as down and down as up (Route 53 rule 70).
+    pub is_inverted: bool,
+    /// Never probed; counts as up, or as down if inverted (Route 53 rule 70).
+    pub is_disabled: bool,
 }
 
-/// The protocol of a check.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// A GET over HTTP/1.1, with or without TLS.
-    Http(HttpCheck),
-    /// A connection that is accepted is a success.
-    Tcp,
+/// How long the parts of a probe may take; what has no limit of its own has that of the whole probe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Phases {
+    /// Until the connection stands, TLS included (Route 53 rule 60: 4 s).
+    pub connect: Option<Duration>,
+    /// From there until the reply's status (Route 53 rule 60: 2 s).
+    pub reply: Option<Duration>,
+    /// From there until as much of the body is in as is looked at (Route 53 rule 61: 2 s).
+    pub body: Option<Duration>,
 }
 
-/// What an HTTP or HTTPS check asks for and what it takes for an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HttpCheck {
-    /// TLS 1.2 or later below HTTP. The certificate is not validated (Route 53 rule 62).
-    pub tls: bool,
-    /// Path and query, as [`HttpCheck::parse_path`] gives it: begins with a slash, printable ASCII.
-    pub path: Box<str>,
-    /// Host header and, where it is a DNS name, SNI, as [`HttpCheck::parse_host`] gives it. Without one the Host header is the
-    /// target's address and no SNI is sent.
-    pub host: Option<Box<str>>,
-    /// The statuses that pass.
-    pub expect: StatusSet,
+/// How what is down comes back, beyond `up_after` successes in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Recovery {
+    /// Not before some time has passed since its last failure, which grows while it keeps failing soon after.
+    Damped(Damping),
+    /// Left alone for some time, then tried; a failed trial leaves it alone for twice as long.
+    Breaker(Breaker),
+    /// When an operator says so.
+    Manual,
+}
+
+/// How long a good run must last: what flaps stays down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Damping {
+    /// Time without a failure before the first recovery. Doubles with every further one, until it has been up for `longest`.
+    pub hold: Duration,
+    /// What it doubles up to.
+    pub longest: Duration,
+}
+
+/// How long what is down is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Breaker {
+    /// Time from going down to the first trial. Doubles with every failed trial and with every further opening, until it has
+    /// been up for `longest`.
+    pub reset: Duration,
+    /// What it doubles up to.
+    pub longest: Duration,
+}
+
+impl Damping {
+    /// No damping at all, as Route 53.
+    pub const NONE: Self = Self { hold: Duration::ZERO, longest: Duration::ZERO };
+    /// Half a minute without a failure, ten minutes for what keeps flapping.
+    pub const DEFAULT: Self =
+        Self { hold: Duration::from_secs(30), longest: Duration::from_secs(600) };
+}
+
+/// Which statistic of an endpoint's latencies policies see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LatencyMeasure {
+    /// Smoothed as TCP smooths its round-trip time (RFC 6298 §2).
+    #[default]
+    Average,
+    /// The median of the last ones.
+    P50,
+    /// What 95 in 100 of the last ones stay within.
+    P95,
 }
 
 /// A number of consecutive results, 1 to 10 (Route 53 rule 59).
@@ -77,19 +130,50 @@ pub struct Threshold(u8);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThresholdError(pub u8);
 
-/// Why a path or a host cannot be put in a request. The messages are written for the author of a zone file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HttpCheckError {
-    /// A character in the path that RFC 3986 §3.3 and §3.4 do not allow, or a fragment.
-    PathCharacter(char),
-    /// More octets in the path than [`CHECK_PATH_OCTETS`], the leading slash counted.
-    PathTooLong(usize),
-    /// No octet at all where a host was expected.
-    HostEmpty,
-    /// A character in the host that stands in no name and no address.
-    HostCharacter(char),
-    /// More octets in the host than [`CHECK_HOST_OCTETS`].
-    HostTooLong(usize),
+impl CheckSpec {
+    /// A check with Route 53's defaults (rules 59 and 60) but for what it speaks: every 30 s, 4 s, three results; damped.
+    pub fn new(protocol: Protocol, port: u16) -> Self {
+        Self {
+            protocol,
+            port,
+            every: Self::EVERY,
+            retry: Self::EVERY,
+            timeout: Self::TIMEOUT,
+            phases: Phases::default(),
+            down_after: Threshold::DEFAULT,
+            up_after: Threshold::DEFAULT,
+            recovery: Recovery::Damped(Damping::DEFAULT),
+            sources: Box::default(),
+            latency: LatencyMeasure::default(),
+            is_inverted: false,
+            is_disabled: false,
+        }
+    }
+
+    /// Route 53's standard interval (rule 59).
+    pub const EVERY: Duration = Duration::from_secs(30);
+
+    /// Route 53's time for connecting (rule 60).
+    pub const TIMEOUT: Duration = Duration::from_secs(4);
+
+    /// Whether the prober sends something for it.
+    pub fn is_probed(&self) -> bool {
+        !self.is_disabled && self.protocol.is_probed()
+    }
+}
+
+impl ProbeTarget {
+    /// What a calculated check is calculated from; nothing for all others.
+    pub fn children(&self) -> impl Iterator<Item = Self> + '_ {
+        let children = match &self.check.protocol {
+            Protocol::Calculated(calculated) => &*calculated.children,
+            _ => &[],
+        };
+        children.iter().map(|child| Self {
+            check: Arc::clone(&child.check),
+            address: child.address.clone().unwrap_or_else(|| self.address.clone()),
+        })
+    }
 }
 
 impl Threshold {
@@ -120,52 +204,6 @@ impl TryFrom<u8> for Threshold {
     }
 }
 
-impl HttpCheck {
-    /// The path and query to ask for, with a leading slash put in where the author left it out (Route 53 rule 63).
-    ///
-    /// # Errors
-    /// A character that must be percent-encoded, a fragment, or too many octets.
-    pub fn parse_path(text: &str) -> Result<Box<str>, HttpCheckError> {
-        if let Some(c) = text.chars().find(|&c| !is_path_character(c)) {
-            return Err(HttpCheckError::PathCharacter(c));
-        }
-        let slash = if text.starts_with('/') { "" } else { "/" };
-        let path = format!("{slash}{text}");
-        if path.len() > CHECK_PATH_OCTETS {
-            return Err(HttpCheckError::PathTooLong(path.len()));
-        }
-        Ok(path.into())
-    }
-
-    /// The host to ask for: a DNS name, an IPv4 or an IPv6 address (without brackets), no port.
-    ///
-    /// # Errors
-    /// Nothing, a character that stands in no host, or too many octets.
-    pub fn parse_host(text: &str) -> Result<Box<str>, HttpCheckError> {
-        if text.is_empty() {
-            return Err(HttpCheckError::HostEmpty);
-        }
-        if text.len() > CHECK_HOST_OCTETS {
-            return Err(HttpCheckError::HostTooLong(text.len()));
-        }
-        let is_address = text.parse::<IpAddr>().is_ok();
-        match text.chars().find(|&c| !is_host_character(c)) {
-            Some(c) if !is_address => Err(HttpCheckError::HostCharacter(c)),
-            _ => Ok(text.into()),
-        }
-    }
-}
-
-/// RFC 3986 §3.3 and §3.4: unreserved, percent, sub-delims, and `:` `@` `/` `?`.
-fn is_path_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "-._~%!$&'()*+,;=:@/?".contains(c)
-}
-
-/// Letters, digits and hyphen, and the underscore that names in the wild have.
-fn is_host_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "-._".contains(c)
-}
-
 impl fmt::Display for ThresholdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a threshold of {} is not between 1 and {CHECK_THRESHOLD}", self.0)
@@ -173,32 +211,6 @@ impl fmt::Display for ThresholdError {
 }
 
 impl std::error::Error for ThresholdError {}
-
-impl fmt::Display for HttpCheckError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PathCharacter('#') => {
-                f.write_str("a path has no fragment: leave out # and what follows")
-            }
-            Self::PathCharacter(c) => {
-                write!(f, "the character {c:?} may not stand in a path; write it percent-encoded")
-            }
-            Self::PathTooLong(octets) => {
-                write!(f, "the path has {octets} octets, {CHECK_PATH_OCTETS} is the most")
-            }
-            Self::HostEmpty => {
-                f.write_str("the host is empty; leave the key out to send the address")
-            }
-            Self::HostCharacter(':') => f.write_str("a host has no port here: use the key `port`"),
-            Self::HostCharacter(c) => write!(f, "the character {c:?} may not stand in a host"),
-            Self::HostTooLong(octets) => {
-                write!(f, "the host has {octets} octets, {CHECK_HOST_OCTETS} is the most")
-            }
-        }
-    }
-}
-
-impl std::error::Error for HttpCheckError {}
 
 impl fmt::Display for ProbeAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -210,16 +222,30 @@ impl fmt::Display for ProbeAddress {
     }
 }
 
-/// `https://192.0.2.1:443/healthz (www.example.com)`, `tcp://[2001:db8::1]:25`.
+/// `https://192.0.2.1:443/healthz (www.example.com)`, `tcp://[2001:db8::1]:25`, `icmp://192.0.2.1`.
 impl fmt::Display for ProbeTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (address, port) = (&self.address, self.check.port);
         match &self.check.protocol {
-            Protocol::Tcp => write!(f, "tcp://{address}:{port}"),
+            Protocol::Tcp(tcp) => {
+                let scheme = if tcp.tls.is_some() { "tls" } else { "tcp" };
+                write!(f, "{scheme}://{address}:{port}")
+            }
             Protocol::Http(http) => {
-                let scheme = if http.tls { "https" } else { "http" };
+                let scheme = if http.tls.is_some() { "https" } else { "http" };
                 write!(f, "{scheme}://{address}:{port}{}", http.path)?;
                 http.host.as_ref().map_or(Ok(()), |host| write!(f, " ({host})"))
+            }
+            Protocol::Dns(dns) => write!(f, "dns://{address}:{port}/{}?{}", dns.name, dns.rtype),
+            Protocol::Icmp => write!(f, "icmp://{address}"),
+            Protocol::Grpc(grpc) => write!(f, "grpc://{address}:{port}/{}", grpc.service),
+            Protocol::Prometheus(metric) => {
+                let (sign, limit) = (metric.comparison.as_sign(), metric.limit.as_f64());
+                write!(f, "prometheus://{address}:{port} {} {sign} {limit}", metric.query)
+            }
+            Protocol::External(external) => write!(f, "external {} {address}", external.name),
+            Protocol::Calculated(CalculatedCheck { children, .. }) => {
+                write!(f, "{} checks of {address}", children.len())
             }
         }
     }
@@ -229,26 +255,16 @@ impl fmt::Display for ProbeTarget {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::health::{HttpCheck, TcpCheck, TlsCheck};
 
     fn target(protocol: Protocol, address: &str) -> ProbeTarget {
-        let check = CheckSpec {
-            protocol,
-            port: 8443,
-            every: Duration::from_secs(10),
-            timeout: Duration::from_secs(2),
-            down_after: Threshold::DEFAULT,
-            up_after: Threshold::DEFAULT,
-        };
+        let check = CheckSpec::new(protocol, 8443);
         ProbeTarget { check: Arc::new(check), address: ProbeAddress::Ip(address.parse().unwrap()) }
     }
 
     fn https(host: Option<&str>) -> Protocol {
-        Protocol::Http(HttpCheck {
-            tls: true,
-            path: "/healthz".into(),
-            host: host.map(Into::into),
-            expect: StatusSet::default(),
-        })
+        let http = HttpCheck { tls: Some(TlsCheck::default()), ..HttpCheck::new("/healthz") };
+        Protocol::Http(HttpCheck { host: host.map(Into::into), ..http })
     }
 
     #[test]
@@ -258,35 +274,6 @@ mod tests {
             assert_eq!(Threshold::try_from(count).is_ok(), (1..=10).contains(&count), "{count}");
         }
         assert_eq!(ThresholdError(0).to_string(), "a threshold of 0 is not between 1 and 10");
-    }
-
-    #[test]
-    fn rule_63_a_path_receives_a_leading_slash() {
-        assert_eq!(&*HttpCheck::parse_path("healthz?a=1").unwrap(), "/healthz?a=1");
-        assert_eq!(&*HttpCheck::parse_path("/healthz").unwrap(), "/healthz");
-        assert_eq!(&*HttpCheck::parse_path("").unwrap(), "/");
-    }
-
-    #[test]
-    fn a_path_that_would_break_the_request_is_refused() {
-        for (text, c) in
-            [("/a b", ' '), ("/a\r\nX: y", '\r'), ("/ä", 'ä'), ("/a#b", '#'), ("/\0", '\0')]
-        {
-            assert_eq!(HttpCheck::parse_path(text), Err(HttpCheckError::PathCharacter(c)));
-        }
-        assert!(HttpCheck::parse_path(&"a".repeat(254)).is_ok());
-        assert_eq!(HttpCheck::parse_path(&"a".repeat(255)), Err(HttpCheckError::PathTooLong(256)));
-    }
-
-    #[test]
-    fn a_host_is_a_name_or_an_address_without_port() {
-        for host in ["www.example.com", "_x.example", "192.0.2.1", "2001:db8::1"] {
-            assert_eq!(&*HttpCheck::parse_host(host).unwrap(), host);
-        }
-        assert_eq!(HttpCheck::parse_host(""), Err(HttpCheckError::HostEmpty));
-        assert_eq!(HttpCheck::parse_host("a.example:80"), Err(HttpCheckError::HostCharacter(':')));
-        assert_eq!(HttpCheck::parse_host("a\r\nb"), Err(HttpCheckError::HostCharacter('\r')));
-        assert_eq!(HttpCheck::parse_host(&"a".repeat(254)), Err(HttpCheckError::HostTooLong(254)));
     }
 
     #[test]
@@ -303,7 +290,7 @@ mod tests {
     #[test]
     fn a_target_prints_as_its_address_is_written() {
         let shown = |protocol, address| target(protocol, address).to_string();
-        assert_eq!(shown(Protocol::Tcp, "192.0.2.1"), "tcp://192.0.2.1:8443");
+        assert_eq!(shown(Protocol::Tcp(TcpCheck::default()), "192.0.2.1"), "tcp://192.0.2.1:8443");
         assert_eq!(shown(https(None), "2001:db8::1"), "https://[2001:db8::1]:8443/healthz");
         assert_eq!(
             shown(https(Some("www.example.com")), "192.0.2.1"),

@@ -29,20 +29,34 @@
 )]
 
 pub mod check;
+pub mod event;
+pub mod horizon;
 mod latency;
 pub mod machine;
+pub mod moment;
 pub mod observation;
+pub mod protocol;
 pub mod status_set;
+pub mod switch;
 pub mod tally;
 pub mod view;
 
 pub use check::{
-    CheckSpec, HttpCheck, HttpCheckError, ProbeAddress, ProbeTarget, Protocol, Threshold,
-    ThresholdError,
+    Breaker, CheckSpec, Damping, LatencyMeasure, Phases, ProbeAddress, ProbeTarget, Recovery,
+    Threshold, ThresholdError,
 };
+pub use event::{Event, Happening};
+pub use horizon::Horizon;
 pub use latency::SmoothedLatency;
 pub use machine::{Decision, Machine, State};
+pub use moment::Moment;
 pub use observation::{FailureReason, NothingReason, Observation};
+pub use protocol::{
+    BodyRegex, CalculatedCheck, Child, Comparison, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck,
+    HttpCheckError, Limit, Missing, NotANumber, Pattern, PatternError, PrometheusCheck, Protocol,
+    Quorum, TcpCheck, TlsCheck,
+};
 pub use status_set::{StatusSet, StatusSetError};
+pub use switch::{Switch, SwitchId};
 pub use tally::Tally;
 pub use view::{Status, TargetId, View};

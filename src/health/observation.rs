@@ -39,6 +39,18 @@ pub enum FailureReason {
     Status(u16),
     /// The TLS handshake failed; what rustls says about it.
     Tls(Box<str>),
+    /// The certificate is not valid, where the check asks for a valid one; what is wrong with it.
+    Certificate(Box<str>),
+    /// The body does not have in it what the check looks for (Route 53 rule 61).
+    Body,
+    /// A DNS reply without the records that the check asks for; its response code or what is missing.
+    Dns(Box<str>),
+    /// A gRPC status, or a service that is not SERVING.
+    Grpc(Box<str>),
+    /// A value on the wrong side of the limit, or a query that gives none.
+    Metric(Box<str>),
+    /// Somebody reported it down, and why.
+    Reported(Box<str>),
     /// A reply that is no HTTP/1, or larger than Route 53 rule 64 allows; what the parser says about it.
     MalformedReply(Box<str>),
     /// An error that has no case of its own; its text.
@@ -62,6 +74,10 @@ pub enum NothingReason {
     Late,
     /// The resolver did not answer, or could not be asked.
     Resolver,
+    /// The address is one that probes may not be sent to.
+    Blocked,
+    /// A file that the check names can't be read.
+    NoFile,
     /// The check cannot be written as a request.
     BadCheck,
     /// The probe's task panicked; it was restarted.
@@ -91,6 +107,12 @@ impl FailureReason {
             Self::NoAddress => "no-address",
             Self::Status(_) => "status",
             Self::Tls(_) => "tls",
+            Self::Certificate(_) => "certificate",
+            Self::Body => "body",
+            Self::Dns(_) => "dns",
+            Self::Grpc(_) => "grpc",
+            Self::Metric(_) => "metric",
+            Self::Reported(_) => "reported",
             Self::MalformedReply(_) => "malformed-reply",
             Self::Other(_) => "other",
         }
@@ -108,6 +130,8 @@ impl NothingReason {
             Self::Forbidden => "forbidden",
             Self::Late => "late",
             Self::Resolver => "resolver",
+            Self::Blocked => "blocked",
+            Self::NoFile => "no-file",
             Self::BadCheck => "bad-check",
             Self::Crashed => "crashed",
         }
@@ -127,6 +151,12 @@ impl fmt::Display for FailureReason {
             Self::NoAddress => f.write_str("the name does not exist or has no A record"),
             Self::Status(status) => write!(f, "status {status}"),
             Self::Tls(detail) => write!(f, "TLS: {detail}"),
+            Self::Certificate(detail) => write!(f, "certificate: {detail}"),
+            Self::Body => f.write_str("the body does not have in it what it must"),
+            Self::Dns(detail) => write!(f, "DNS: {detail}"),
+            Self::Grpc(detail) => write!(f, "gRPC: {detail}"),
+            Self::Metric(detail) => write!(f, "metric: {detail}"),
+            Self::Reported(detail) => write!(f, "reported down: {detail}"),
             Self::MalformedReply(detail) => write!(f, "malformed reply: {detail}"),
             Self::Other(detail) => f.write_str(detail),
         }
@@ -143,6 +173,8 @@ impl fmt::Display for NothingReason {
             Self::Forbidden => "our operating system forbids the connection",
             Self::Late => "we woke up too late to judge",
             Self::Resolver => "our resolver does not answer",
+            Self::Blocked => "probes may not be sent to that address",
+            Self::NoFile => "a file that the check names can't be read",
             Self::BadCheck => "the check cannot be written as a request",
             Self::Crashed => "the probe crashed and was restarted",
         })

@@ -1,10 +1,13 @@
-//! All states at an instant, as the query path reads them: one byte per target.
+//! All states at an instant, as the query path reads them: one octet per target, one word per switch.
 //!
 //! A view belongs to one generation of targets, since a [`TargetId`] is an index into it. A reload makes a new view, fills
 //! in what is known, and publishes it together with the snapshot whose policies hold its ids.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use super::horizon::Horizon;
+use super::switch::{Switch, SwitchId};
 
 /// The number of a target in its generation: its index in the list the prober was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,10 +33,14 @@ pub enum Status {
 /// the time from decision to answer is that of one store. What was written before the view itself was published is
 /// visible through whatever published it (`Arc` in an `arc-swap`), which does have that ordering.
 pub struct View {
-    /// One [`Status`] per target, as [`encode`] writes it.
+    /// One [`Status`] per target and its [`Horizon`], as [`encode`] writes them.
     states: Box<[AtomicU8]>,
     /// Beside it, what only some policies ask for.
     history: Box<[History]>,
+    /// What operators have set, one [`Switch`] per pool, endpoint and policy's target.
+    switches: Box<[AtomicU64]>,
+    /// Whether any of them is not free: most times none is, and a query need not look.
+    has_overrides: AtomicBool,
 }
 
 /// What a view knows of a target beside its status.
@@ -45,20 +52,42 @@ struct History {
     latency_us: AtomicU32,
 }
 
-/// The only code that a reader tells apart from the others.
+/// The two bits of the status; the horizon stands above them.
+const STATUS: u8 = 3;
+
+/// The only status that a reader tells apart from the others.
 const DOWN: u8 = 2;
 
 impl View {
-    /// A view of `count` targets, all Unknown.
+    /// A view of `count` targets, all Unknown, and no switches.
     pub fn new(count: usize) -> Self {
-        let states = (0..count).map(|_| AtomicU8::new(encode(Status::Unknown))).collect();
-        Self { states, history: (0..count).map(|_| History::default()).collect() }
+        Self::with_switches(count, 0)
+    }
+
+    /// The same with so many switches, all free.
+    pub fn with_switches(count: usize, switches: usize) -> Self {
+        let unknown = encode(Status::Unknown, Horizon::NEVER);
+        Self {
+            states: (0..count).map(|_| AtomicU8::new(unknown)).collect(),
+            history: (0..count).map(|_| History::default()).collect(),
+            switches: (0..switches).map(|_| AtomicU64::new(Switch::Free.encode())).collect(),
+            has_overrides: AtomicBool::new(false),
+        }
     }
 
     /// Whether an endpoint with this check may be handed out: it is not Down. Without a check it always may (Route 53
     /// rule 3), and so it may with an id from another generation, because a doubt never takes an endpoint away.
     pub fn is_up(&self, id: Option<TargetId>) -> bool {
-        id.and_then(|id| self.slot(id)).is_none_or(|slot| slot.load(Ordering::Relaxed) != DOWN)
+        id.is_none_or(|id| self.look(id).0)
+    }
+
+    /// Whether a target may be handed out, and how soon that could change, read at once. One of another generation may, and
+    /// never changes.
+    #[inline]
+    pub fn look(&self, id: TargetId) -> (bool, Horizon) {
+        let Some(slot) = self.slot(id) else { return (true, Horizon::NEVER) };
+        let code = slot.load(Ordering::Relaxed);
+        (code & STATUS != DOWN, Horizon::of_code(code >> 2))
     }
 
     /// The status of a target; Unknown for an id from another generation.
@@ -66,11 +95,45 @@ impl View {
         self.slot(id).map_or(Status::Unknown, |slot| decode(slot.load(Ordering::Relaxed)))
     }
 
-    /// Stores a decision. Only the prober calls this; an id from another generation is ignored.
+    /// Stores a decision that nothing is known to change. An id from another generation is ignored.
     pub fn set(&self, id: TargetId, status: Status) {
+        self.set_until(id, status, Horizon::NEVER);
+    }
+
+    /// Stores a decision and how soon it could change. Only the prober calls this; an id from another generation is ignored.
+    pub fn set_until(&self, id: TargetId, status: Status, horizon: Horizon) {
         if let Some(slot) = self.slot(id) {
-            slot.store(encode(status), Ordering::Relaxed);
+            slot.store(encode(status, horizon), Ordering::Relaxed);
         }
+    }
+
+    /// Whether any switch is not free: if none is, nobody need ask for [`View::switch`].
+    #[inline]
+    pub fn has_overrides(&self) -> bool {
+        self.has_overrides.load(Ordering::Relaxed)
+    }
+
+    /// How a switch stands; free for one of another generation.
+    pub fn switch(&self, id: SwitchId) -> Switch {
+        let slot = usize::try_from(id.0).ok().and_then(|place| self.switches.get(place));
+        slot.map_or(Switch::Free, |slot| Switch::decode(slot.load(Ordering::Relaxed)))
+    }
+
+    /// Sets every switch. Only one thread calls this at a time. Readers may meet old and new ones side by side for an instant,
+    /// as they may meet old and new statuses.
+    pub fn set_switches(&self, stand_of: impl Fn(SwitchId) -> Switch) {
+        let mut has_overrides = false;
+        for (id, slot) in (0u32..).map(SwitchId).zip(&self.switches) {
+            let switch = stand_of(id);
+            has_overrides |= switch != Switch::Free;
+            slot.store(switch.encode(), Ordering::Relaxed);
+        }
+        self.has_overrides.store(has_overrides, Ordering::Relaxed);
+    }
+
+    /// How many switches this view has.
+    pub fn switch_count(&self) -> usize {
+        self.switches.len()
     }
 
     /// When a target came up again after it was down, on the clock of [`View::set_recovered_ms`]; nothing if it never was down.
@@ -105,12 +168,13 @@ impl View {
 
     /// A view of its own with what this one says now.
     pub fn copy(&self) -> Self {
-        let copy = Self::new(self.len());
+        let copy = Self::with_switches(self.len(), self.switch_count());
         for (id, status) in self.iter() {
             copy.set_recovered_ms(id, self.recovered_ms(id).unwrap_or(0));
             copy.set_latency_us(id, self.latency_us(id).unwrap_or(0));
-            copy.set(id, status);
+            copy.set_until(id, status, self.look(id).1);
         }
+        copy.set_switches(|id| self.switch(id));
         copy
     }
 
@@ -164,16 +228,17 @@ impl fmt::Display for Status {
     }
 }
 
-fn encode(status: Status) -> u8 {
-    match status {
+fn encode(status: Status, horizon: Horizon) -> u8 {
+    let status = match status {
         Status::Unknown => 0,
         Status::Up => 1,
         Status::Down => DOWN,
-    }
+    };
+    status | horizon.as_code() << 2
 }
 
 fn decode(code: u8) -> Status {
-    match code {
+    match code & STATUS {
         DOWN => Status::Down,
         1 => Status::Up,
         _ => Status::Unknown,
@@ -246,5 +311,33 @@ mod tests {
         });
         view.set(TargetId(0), Status::Down);
         assert!(waiting.join().is_ok());
+    }
+
+    #[test]
+    fn a_status_and_its_horizon_are_read_at_once() {
+        let (view, id) = (View::new(1), TargetId(0));
+        assert_eq!(view.look(id), (true, Horizon::NEVER));
+        for seconds in [0, 1, 30, 3600] {
+            let horizon = Horizon::within(std::time::Duration::from_secs(seconds));
+            view.set_until(id, Status::Down, horizon);
+            assert_eq!((view.look(id), view.status(id)), ((false, horizon), Status::Down));
+            view.set_until(id, Status::Up, horizon);
+            assert_eq!((view.look(id), view.copy().look(id)), ((true, horizon), (true, horizon)));
+        }
+        assert_eq!(view.look(TargetId(7)), (true, Horizon::NEVER));
+    }
+
+    #[test]
+    fn switches_are_free_until_somebody_sets_them() {
+        let view = View::with_switches(0, 2);
+        assert!(!view.has_overrides() && view.switch(SwitchId(1)) == Switch::Free);
+        view.set_switches(|id| if id == SwitchId(1) { Switch::Down } else { Switch::Free });
+        assert!(view.has_overrides() && view.copy().has_overrides());
+        assert_eq!(
+            [0, 1, 2].map(|id| view.switch(SwitchId(id))),
+            [Switch::Free, Switch::Down, Switch::Free]
+        );
+        view.set_switches(|_| Switch::Free);
+        assert!(!view.has_overrides());
     }
 }

@@ -59,8 +59,9 @@ async fn find(target: &ProbeTarget, tools: &Tools) -> Result<IpAddr, Miss> {
 
 async fn speak(address: SocketAddr, target: &ProbeTarget, tools: &Tools) -> Result<(), Miss> {
     match &target.check.protocol {
-        Protocol::Tcp => tcp::probe(address).await,
+        Protocol::Tcp(_) => tcp::probe(address).await,
         Protocol::Http(check) => http::probe(address, check, &target.address, &tools.tls).await,
+        _ => Err(Miss::Nothing(NothingReason::BadCheck)),
     }
 }
 

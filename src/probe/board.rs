@@ -369,7 +369,7 @@ mod tests {
     async fn a_result_of_a_former_run_is_ignored() {
         let (board, runs) = (Board::new(Arc::new(|_| {})), Mutex::new(Vec::new()));
         let targets = [crate::probe::tests::target(
-            crate::health::Protocol::Tcp,
+            crate::health::Protocol::Tcp(crate::health::TcpCheck::default()),
             std::net::SocketAddr::from(([127, 0, 0, 1], 9)),
         )];
         let replace = |targets: &[ProbeTarget]| {

@@ -35,7 +35,7 @@ pub(super) async fn probe(
 ) -> Result<(), Miss> {
     let request = write_request(check, target, address.port())?;
     let stream = Bounded::new(connect(address).await?);
-    let status = if check.tls {
+    let status = if check.tls.is_some() {
         let stream = tls::handshake(stream, host_name(check, target), address, tls).await?;
         exchange(stream, request).await?
     } else {
@@ -101,18 +101,18 @@ fn write_host(check: &HttpCheck, target: &ProbeAddress, port: u16) -> String {
         },
         None => target.to_string(),
     };
-    let own_port = if check.tls { 443 } else { 80 };
+    let own_port = if check.tls.is_some() { 443 } else { 80 };
     if port == own_port { host } else { format!("{host}:{port}") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::StatusSet;
+    use crate::health::TlsCheck;
 
     fn host_header(tls: bool, host: Option<&str>, address: &str, port: u16) -> String {
-        let expect = StatusSet::default();
-        let check = HttpCheck { tls, path: "/".into(), host: host.map(Into::into), expect };
+        let tls = tls.then(TlsCheck::default);
+        let check = HttpCheck { tls, host: host.map(Into::into), ..HttpCheck::new("/") };
         let address = match address.parse() {
             Ok(address) => ProbeAddress::Ip(address),
             Err(_) => ProbeAddress::Name(address.into()),
@@ -143,8 +143,7 @@ mod tests {
 
     #[test]
     fn a_path_that_config_should_have_refused_is_our_fault() {
-        let expect = StatusSet::default();
-        let check = HttpCheck { tls: false, path: "/a b".into(), host: None, expect };
+        let check = HttpCheck::new("/a b");
         let result = write_request(&check, &ProbeAddress::Name("a.example".into()), 80);
         assert_eq!(result.err(), Some(Miss::Nothing(NothingReason::BadCheck)));
     }

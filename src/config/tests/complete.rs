@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::geo::{Asn, Continent, Coordinates, CountryCode, Subdivision};
-use crate::health::{HttpCheck, Protocol, StatusSet};
+use crate::health::{HttpCheck, Protocol, StatusSet, TcpCheck, TlsCheck};
 use crate::policy::{
     AllDown, CheckId, GroupId, LatencySource, MinUp, Place, PolicyId, PoolId, Rule, TableId,
     Target, Weight, Weighted,
@@ -22,16 +22,19 @@ fn a_complete_zone_has_its_checks() {
     assert_eq!(web.spec.timeout, Duration::from_millis(2500));
     assert_eq!((web.spec.down_after.as_u8(), web.spec.up_after.as_u8()), (5, 2));
     let https = HttpCheck {
-        tls: true,
-        path: "/healthz".into(),
+        tls: Some(TlsCheck::default()),
         host: Some("www.example.com".into()),
         expect: StatusSet::parse("200,204,301-302").unwrap(),
+        ..HttpCheck::new("/healthz")
     };
     assert_eq!(web.spec.protocol, Protocol::Http(https));
     assert_eq!((plain.spec.port, plain.spec.every), (80, Duration::from_secs(30)));
     assert_eq!(plain.spec.timeout, Duration::from_secs(4));
     assert_eq!(plain.address, Some(ProbeAddress::Name("probe.example.net".into())));
-    assert_eq!((database.spec.port, &database.spec.protocol), (5432, &Protocol::Tcp));
+    assert_eq!(
+        (database.spec.port, &database.spec.protocol),
+        (5432, &Protocol::Tcp(TcpCheck::default()))
+    );
     assert_eq!(database.address, Some(ProbeAddress::Ip("198.51.100.9".parse().unwrap())));
     assert_eq!(database.spec.every, Duration::from_secs(2));
     assert_eq!(database.spec.timeout, Duration::from_secs(2), "never longer than `every`");

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::health::{CheckSpec, FailureReason, NothingReason, Protocol, Threshold};
+use crate::health::{
+    CheckSpec, Damping, FailureReason, NothingReason, Protocol, Recovery, TcpCheck, Threshold,
+};
 
 fn check(down_after: u8, up_after: u8) -> CheckSpec {
     CheckSpec {
-        protocol: Protocol::Tcp,
-        port: 80,
-        every: Duration::from_secs(10),
-        timeout: Duration::from_secs(2),
         down_after: Threshold::try_from(down_after).unwrap(),
         up_after: Threshold::try_from(up_after).unwrap(),
+        recovery: Recovery::Damped(Damping::NONE),
+        ..CheckSpec::new(Protocol::Tcp(TcpCheck::default()), 80)
     }
 }
 

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use super::attempt::{Tools, observe};
 use crate::health::{
-    CheckSpec, FailureReason, HttpCheck, NothingReason, Observation, ProbeAddress, ProbeTarget,
-    Protocol, StatusSet, Threshold,
+    CheckSpec, Damping, FailureReason, HttpCheck, NothingReason, Observation, ProbeAddress,
+    ProbeTarget, Protocol, Recovery, StatusSet, TcpCheck, Threshold, TlsCheck,
 };
 
 /// Longer than any healthy test takes, shorter than a reader's patience.
@@ -24,25 +24,26 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A plain HTTP check of `/healthz`, expecting 2xx and 3xx.
 fn http() -> HttpCheck {
-    let expect = StatusSet::default();
-    HttpCheck { tls: false, path: "/healthz".into(), host: None, expect }
+    HttpCheck::new("/healthz")
 }
 
 /// The same for a host over TLS.
 fn https(host: Option<&str>) -> HttpCheck {
-    HttpCheck { tls: true, host: host.map(Into::into), ..http() }
+    HttpCheck { tls: Some(TlsCheck::default()), host: host.map(Into::into), ..http() }
 }
 
 /// A check with a generous timeout, a short interval, and thresholds of 2.
 fn check(protocol: Protocol, port: u16) -> CheckSpec {
     let two = Threshold::try_from(2).unwrap();
+    let every = Duration::from_millis(50);
     CheckSpec {
-        protocol,
-        port,
-        every: Duration::from_millis(50),
+        every,
+        retry: every,
         timeout: Duration::from_secs(5),
         down_after: two,
         up_after: two,
+        recovery: Recovery::Damped(Damping::NONE),
+        ..CheckSpec::new(protocol, port)
     }
 }
 

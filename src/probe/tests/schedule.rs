@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::responder::{Responder, close_after, deserted, read_request, status_reply};
 use super::*;
-use crate::health::{Status, TargetId, View};
+use crate::health::{Status, TargetId, TcpCheck, View};
 use crate::limits::FIRST_ROUND_SECONDS;
 use crate::probe::{Prober, Sink, Transition};
 
@@ -103,8 +103,8 @@ async fn the_first_round_decides_every_target() {
     let targets = [
         http_target(&good),
         http_target(&bad),
-        target(Protocol::Tcp, deserted().await),
-        target(Protocol::Tcp, good.address),
+        target(Protocol::Tcp(TcpCheck::default()), deserted().await),
+        target(Protocol::Tcp(TcpCheck::default()), good.address),
     ];
     let (prober, view) = start(&targets, ignore());
     first_round(&prober).await;
@@ -142,7 +142,7 @@ async fn rule_69_the_first_round_can_be_cut_short() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_round_ends_with_an_error_of_our_own_side_too() {
-    let target = target(Protocol::Tcp, "[fe80::1]:9".parse().unwrap());
+    let target = target(Protocol::Tcp(TcpCheck::default()), "[fe80::1]:9".parse().unwrap());
     let (prober, view) = start(&[target], ignore());
     first_round(&prober).await;
     assert_eq!(view.status(FIRST), Status::Unknown);
@@ -184,7 +184,7 @@ async fn a_reload_keeps_what_is_known_of_equal_targets() {
     first_round(&prober).await;
     let before = prober.statistics();
 
-    let new = target(Protocol::Tcp, good.1.address);
+    let new = target(Protocol::Tcp(TcpCheck::default()), good.1.address);
     let view = replace(&prober, &[bad.0.clone(), new.clone(), good.0.clone()]);
     assert_eq!(view.status(TargetId(0)), Status::Down);
     assert_eq!(view.status(TargetId(2)), Status::Up);
@@ -215,7 +215,7 @@ async fn a_probe_under_way_lands_in_the_new_view_under_its_new_number() {
     let (prober, old) = start(std::slice::from_ref(&patient), ignore());
     eventually("the probe is under way", || held.accepted() == 1).await;
 
-    let other = target(Protocol::Tcp, deserted().await);
+    let other = target(Protocol::Tcp(TcpCheck::default()), deserted().await);
     let new = replace(&prober, &[other, patient]);
     assert_eq!(new.status(SECOND), Status::Unknown);
     gate.add_permits(1);
@@ -270,7 +270,10 @@ async fn reloads_and_results_do_not_mix() {
     let good = Responder::status(200).await;
     let swift = |address: SocketAddr| {
         let every = Duration::from_millis(1);
-        target_of(CheckSpec { every, ..check(Protocol::Tcp, address.port()) }, address)
+        target_of(
+            CheckSpec { every, ..check(Protocol::Tcp(TcpCheck::default()), address.port()) },
+            address,
+        )
     };
     let (up, down) = (swift(good.address), swift(deserted().await));
     let (prober, _) = start(&[up.clone(), down.clone()], ignore());
@@ -333,7 +336,7 @@ fn a_prober_outlives_its_runtime() {
         prober
     });
     runtime.shutdown_timeout(Duration::from_secs(2));
-    replace(&prober, &[target(Protocol::Tcp, "127.0.0.1:9".parse().unwrap())]);
+    replace(&prober, &[target(Protocol::Tcp(TcpCheck::default()), "127.0.0.1:9".parse().unwrap())]);
     drop(prober);
 }
 
@@ -341,7 +344,8 @@ fn a_prober_outlives_its_runtime() {
 async fn probes_of_one_target_do_not_overlap_and_keep_their_distance() {
     let endpoint = Responder::status(200).await;
     let every = Duration::from_millis(500);
-    let spaced = CheckSpec { every, ..check(Protocol::Tcp, endpoint.address.port()) };
+    let spaced =
+        CheckSpec { every, ..check(Protocol::Tcp(TcpCheck::default()), endpoint.address.port()) };
     let (_prober, _) = start(&[target_of(spaced, endpoint.address)], ignore());
     sleep(Duration::from_millis(2200)).await;
     // One at once, one at its place in the interval, then one per interval: at most 1 + 1 + 4.
@@ -377,7 +381,7 @@ async fn a_silent_endpoint_is_found_out_in_interval_times_threshold() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edited_pace_keeps_the_status() {
     let address = deserted().await;
-    let old = target(Protocol::Tcp, address);
+    let old = target(Protocol::Tcp(TcpCheck::default()), address);
     let (prober, view) = start(std::slice::from_ref(&old), ignore());
     first_round(&prober).await;
     assert_eq!(view.status(FIRST), Status::Down);

@@ -9,20 +9,20 @@ use super::*;
 #[tokio::test]
 async fn rule_60_an_accepted_connection_is_a_success() {
     let endpoint = Responder::silent().await;
-    let observation = probe(&target(Protocol::Tcp, endpoint.address)).await;
+    let observation = probe(&target(Protocol::Tcp(TcpCheck::default()), endpoint.address)).await;
     assert!(is_success(&observation), "{observation}");
 }
 
 #[tokio::test]
 async fn a_refused_connection_is_a_failure() {
-    let observation = probe(&target(Protocol::Tcp, deserted().await)).await;
+    let observation = probe(&target(Protocol::Tcp(TcpCheck::default()), deserted().await)).await;
     assert_eq!(observation, failed(FailureReason::Refused));
 }
 
 #[tokio::test]
 async fn rule_64_a_name_is_resolved() {
     let endpoint = Responder::silent().await;
-    let mut target = target(Protocol::Tcp, endpoint.address);
+    let mut target = target(Protocol::Tcp(TcpCheck::default()), endpoint.address);
     target.address = ProbeAddress::Name("127.0.0.1".into());
     assert!(is_success(&probe(&target).await));
     target.address = ProbeAddress::Name("::1".into());
@@ -33,7 +33,7 @@ async fn rule_64_a_name_is_resolved() {
 #[tokio::test]
 async fn what_our_own_kernel_refuses_is_no_observation() {
     let address: SocketAddr = "[fe80::1]:9".parse().unwrap();
-    let observation = probe(&target(Protocol::Tcp, address)).await;
+    let observation = probe(&target(Protocol::Tcp(TcpCheck::default()), address)).await;
     assert!(matches!(observation, Observation::Nothing(_)), "{observation}");
 }
 
