@@ -11,8 +11,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Included, Source};
+use crate::health::stable_hash;
 use crate::limits::SERVED_FILE_OCTETS;
-use crate::policy::stable_hash;
 
 const FILE_NAME: &str = "served.json";
 const UNFINISHED_NAME: &str = ".served.json.new";

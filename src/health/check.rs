@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::protocol::{CalculatedCheck, Protocol};
+use super::stable::stable_hash;
 use crate::limits::CHECK_THRESHOLD;
 
 /// One check of one address. Equal targets share one schedule, one state and one set of statistics.
@@ -163,6 +164,16 @@ impl CheckSpec {
 }
 
 impl ProbeTarget {
+    /// What it asks, in text that stays the same over restarts: whatever has the same one has the same answers. The pace and the
+    /// thresholds are not in it.
+    pub fn key(&self) -> String {
+        let asked = format!(
+            "{:?} {:?} {}",
+            self.check.protocol, self.check.sources, self.check.is_inverted
+        );
+        format!("{self} #{:016x}", stable_hash(asked.as_bytes()))
+    }
+
     /// What a calculated check is calculated from; nothing for all others.
     pub fn children(&self) -> impl Iterator<Item = Self> + '_ {
         let children = match &self.check.protocol {

@@ -33,9 +33,13 @@ pub mod event;
 pub mod horizon;
 mod latency;
 pub mod machine;
+pub mod memory;
 pub mod moment;
 pub mod observation;
+pub mod overrides;
+pub mod plan;
 pub mod protocol;
+mod stable;
 pub mod status_set;
 pub mod switch;
 pub mod tally;
@@ -49,13 +53,17 @@ pub use event::{Event, Happening};
 pub use horizon::Horizon;
 pub use latency::SmoothedLatency;
 pub use machine::{Decision, Machine, State};
+pub use memory::Memory;
 pub use moment::Moment;
 pub use observation::{FailureReason, NothingReason, Observation};
+pub use overrides::{Action, Override};
+pub use plan::Plan;
 pub use protocol::{
     BodyRegex, CalculatedCheck, Child, Comparison, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck,
     HttpCheckError, Limit, Missing, NotANumber, Pattern, PatternError, PrometheusCheck, Protocol,
     Quorum, TcpCheck, TlsCheck,
 };
+pub use stable::stable_hash;
 pub use status_set::{StatusSet, StatusSetError};
 pub use switch::{Switch, SwitchId};
 pub use tally::Tally;

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use super::horizon::Horizon;
 use super::switch::{Switch, SwitchId};
 
@@ -14,7 +16,8 @@ use super::switch::{Switch, SwitchId};
 pub struct TargetId(pub u32);
 
 /// The decided state of a target.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Nothing was observed yet. Counts as up (Route 53 rule 69).
     #[default]

@@ -41,7 +41,7 @@ pub(crate) use places::places_of;
 pub use random::Random;
 pub use select::{Choice, Chosen, Selection};
 pub use shares::End;
-pub use sticky::{StickyKey, stable_hash, sticky_scope};
+pub use sticky::{StickyKey, sticky_scope};
 pub use trace::{NoTrace, Step, Trace};
 pub use tree::{
     AllDown, CheckId, Endpoint, Group, GroupId, Latency, LatencySource, LatencyTarget, MinUp,

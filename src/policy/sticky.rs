@@ -10,6 +10,7 @@
 use std::net::IpAddr;
 
 use super::random::mix;
+use crate::health::stable_hash;
 
 /// Length of the prefix that is one client, for IPv4: what resolvers send at most (RFC 7871 §11.1).
 pub const STICKY_IPV4: u8 = 24;
@@ -52,13 +53,6 @@ pub fn sticky_scope(address: IpAddr) -> u8 {
         IpAddr::V4(_) => STICKY_IPV4,
         IpAddr::V6(_) => STICKY_IPV6,
     }
-}
-
-/// FNV-1a: for keys of names that must be the same everywhere and for ever. Callers mix what comes out.
-pub fn stable_hash(octets: &[u8]) -> u64 {
-    octets.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, octet| {
-        (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 /// Fractional bits of a logarithm.
