@@ -104,6 +104,27 @@ pub const REGEX_OCTETS: usize = 256 << 10;
 /// Checks that one calculated check may be of (Route 53 rule 72).
 pub const CALCULATED_CHILDREN: usize = 255;
 
+/// Characters of the reason that comes with a report from outside.
+pub const REPORT_REASON_CHARACTERS: usize = 200;
+
+/// News that a fleet keeps until they are taken: a release of the guard is one of every target.
+pub const FLEET_NEWS: usize = 100_000;
+
+/// Targets that are probed at once when another begins to fail, so that it is known whether the fault is ours.
+pub const JURY: usize = 8;
+
+/// Milliseconds between two such calls: a fleet in which something always begins to fail is not probed more for it.
+pub const SUMMONS_MS: u64 = 1_000;
+
+/// Milliseconds after which a tick of the fleet counts as late: several are due in a second.
+pub const TICK_LATE_MS: u64 = 3_000;
+
+/// Milliseconds between two warnings of the same certificate: a day.
+pub const CERTIFICATE_TOLD_MS: u64 = 86_400_000;
+
+/// Latencies kept of one target, for percentiles: 400 octets each, 4 MB for ten thousand.
+pub const LATENCIES: usize = 100;
+
 /// Addresses of one name that are probed at once.
 pub const PROBE_ADDRESSES: usize = 16;
 
@@ -113,8 +134,44 @@ pub const PROBE_REDIRECTS: u8 = 10;
 /// Header fields that a check may send.
 pub const CHECK_HEADERS: usize = 32;
 
+/// Octets of the value of one header field that a check may send: a token of the usual kinds fits.
+pub const CHECK_HEADER_OCTETS: usize = 4096;
+
+/// Octets that a TCP check may send.
+pub const CHECK_SEND_OCTETS: usize = 1024;
+
+/// Octets of a PromQL query: longer ones belong in a recording rule.
+pub const CHECK_QUERY_OCTETS: usize = 4096;
+
+/// Octets of the name of a gRPC service, and of the path of a file of certificates.
+pub const CHECK_NAME_OCTETS: usize = 255;
+
+/// Addresses of which a DNS check may expect one.
+pub const CHECK_EXPECTED_ADDRESSES: usize = 64;
+
+/// Shortest and longest time that damping or a breaker keeps something down, in seconds.
+pub const RECOVERY_SECONDS: (u64, u64) = (1, 86_400);
+
+/// Shortest and longest time for which a report from outside holds, in seconds: a month is for what is reported by hand.
+pub const STALE_SECONDS: (u64, u64) = (1, 31 * 86_400);
+
+/// Shortest and longest time before its end that a certificate is warned of, in seconds: no public one is valid longer.
+pub const CERTIFICATE_WARNING_SECONDS: (u64, u64) = (3_600, 398 * 86_400);
+
 /// Octets of one probe reply that are read, headers included: enough for Route 53's 5120-octet body search, with room.
 pub const PROBE_REPLY_OCTETS: usize = 64 << 10;
+
+/// Octets that an endpoint may send ahead over HTTP/2 before they are read: more than is searched, less than a probe reads.
+pub const PROBE_WINDOW_OCTETS: u32 = 16 << 10;
+
+/// Octets of one file of trusted certificates. The system's, with some 150, has about 250 KiB.
+pub const AUTHORITIES_OCTETS: usize = 4 << 20;
+
+/// Seconds for which certificates that were read are trusted before their file is read again.
+pub const AUTHORITIES_SECONDS: u64 = 60;
+
+/// Files of certificates that are read at once. Each holds a thread until the disk has answered.
+pub const AUTHORITIES_READS: usize = 4;
 
 /// Probes under way at once.
 pub const PROBES_IN_FLIGHT: usize = 4096;
@@ -288,3 +345,123 @@ pub const SERVED_FILE_OCTETS: usize = 64 << 20;
 
 /// Octets of the control socket's answer that are read: about 80 for each zone.
 pub const CONTROL_ANSWER_OCTETS: usize = 64 << 20;
+
+/// Sentinels of the settings: fewer than two can't tell their own failure from ours, and each costs a probe every two seconds.
+pub const SENTINELS: (usize, usize) = (2, 16);
+
+/// Webhooks of the settings. Each has a task, a queue and at most one connection.
+pub const WEBHOOKS: usize = 16;
+
+/// Octets of a webhook's URL; senders of long ones stay below 2 KiB, as proxies do.
+pub const WEBHOOK_URL_OCTETS: usize = 2048;
+
+/// Octets of the file with a webhook's token: signed tokens have some hundreds.
+pub const WEBHOOK_TOKEN_OCTETS: usize = 8 << 10;
+
+/// Octets of the file with the authorities that a webhook trusts: a whole system's have about 250 KB.
+pub const WEBHOOK_AUTHORITIES_OCTETS: usize = 4 << 20;
+
+/// Shortest and longest time, in seconds, within which a webhook is not told the same again; below a minute Alertmanager is not
+/// sent the same again either.
+pub const WEBHOOK_REPEAT_SECONDS: (u64, u64) = (1, 3_600);
+
+/// Things that wait to be told to one webhook, each with all that happened to it: every endpoint of a large fleet. Events are
+/// shared by all webhooks, so that one costs about 200 octets here.
+pub const WEBHOOK_QUEUE: usize = 10_000;
+
+/// Things of which one webhook remembers what it was told: two states of every endpoint of a large fleet. Beyond them something
+/// is told twice.
+pub const WEBHOOK_TOLD: usize = 1 << 15;
+
+/// Alerts that one Alertmanager is told of again and again: an endpoint has one in each pool.
+pub const WEBHOOK_ALERTS: usize = 1 << 15;
+
+/// Things told in one message: about 400 octets each.
+pub const WEBHOOK_BATCH: usize = 500;
+
+/// Lines of one message for people; how many more there are is its last one.
+pub const WEBHOOK_LINES: usize = 20;
+
+/// Characters of a reason in such a line.
+pub const WEBHOOK_REASON_CHARACTERS: usize = 300;
+
+/// Milliseconds from the first thing to tell to the message, so that what fails together is told together.
+pub const WEBHOOK_LINGER_MS: u64 = 500;
+
+/// Seconds for connecting to a webhook, TLS included, and for the whole exchange.
+pub const WEBHOOK_SECONDS: (u64, u64) = (5, 15);
+
+/// Octets of a webhook's reply that are read. Nothing in it matters but the status; the rest goes into the log, cut short.
+pub const WEBHOOK_REPLY_OCTETS: usize = 64 << 10;
+
+/// Addresses of a webhook's host that are tried.
+pub const WEBHOOK_ADDRESSES: usize = 8;
+
+/// Milliseconds from a failure to the next try: the first time, and what it doubles up to.
+pub const WEBHOOK_RETRY_MS: (u64, u64) = (1_000, 300_000);
+
+/// Seconds after which what could not be told is given up: after an hour people look at the state, and not at its history.
+pub const WEBHOOK_PATIENCE_SECONDS: u64 = 3_600;
+
+/// Largest `ttl_floor` of a zone, in seconds: a day. Health is never foreseen to stay for longer than two hours.
+pub const TTL_FLOOR_SECONDS: u32 = 86_400;
+
+/// Overrides that stand at once. A person set each of them, and each is compared with every pool, endpoint and policy's target.
+pub const OVERRIDES: usize = 256;
+
+/// Octets of one of the two patterns of an override: the longest name of a zone as text, with escapes left out.
+pub const OVERRIDE_PATTERN_OCTETS: usize = 255;
+
+/// Octets of an override's reason: some sentences.
+pub const OVERRIDE_REASON_OCTETS: usize = 500;
+
+/// Octets of the name of an override's author.
+pub const OVERRIDE_AUTHOR_OCTETS: usize = 100;
+
+/// Events that are remembered, in memory and in the state directory: some weeks of a calm fleet, about 4 MB.
+pub const EVENTS_KEPT: usize = 10_000;
+
+/// Events that wait for one listener. One that is slower loses events, which are counted.
+pub const LISTENER_EVENTS: usize = 1_024;
+
+/// Events that are given for one request; whoever wants more asks again from the last.
+pub const EVENTS_PER_ANSWER: usize = 1_000;
+
+/// Things that wait to be written to the state directory. A disk that stands still loses events beyond them.
+pub const STATE_QUEUE: usize = 4_096;
+
+/// Milliseconds between two commits of events: each waits for the disk twice.
+pub const STATE_COMMIT_MS: u64 = 200;
+
+/// Seconds until a state directory that could not be written is tried again.
+pub const STATE_RETRY_SECONDS: u64 = 5;
+
+/// Seconds between two log lines that say so.
+pub const STATE_LOG_SECONDS: u64 = 60;
+
+/// Seconds that a stop waits for the last state to be written, and a caller for its override.
+pub const STATE_PATIENCE_SECONDS: u64 = 3;
+
+/// Octets of memory that the state file may use for its pages.
+pub const STATE_CACHE_OCTETS: usize = 1 << 20;
+
+/// Seconds between two looks at what is worth remembering of the targets.
+pub const MEMORY_SECONDS: u64 = 10;
+
+/// Seconds after which it is written although only ages have changed.
+pub const MEMORY_REWRITE_SECONDS: u64 = 60;
+
+/// Oldest view, in seconds, that a start begins with instead of waiting for a round of probes.
+pub const MEMORY_AGE_SECONDS: u64 = 600;
+
+/// Octets of a reason and of an author that an operator gives.
+pub const REASON_OCTETS: usize = 512;
+
+/// Longest override with an end, in seconds: a year. One without an end lasts until it is taken back.
+pub const OVERRIDE_SECONDS: u64 = 366 * 86_400;
+
+/// Octets of a request to the control socket.
+pub const CONTROL_REQUEST_OCTETS: usize = 64 << 10;
+
+/// Octets of `/etc/passwd` that are read to tell the name of a user.
+pub const PASSWD_OCTETS: u64 = 1 << 20;

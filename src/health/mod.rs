@@ -1,23 +1,30 @@
 //! What a check is, what its probes observed, and what is decided from that. Pure: no sockets, and time is an argument.
 //!
 //! ```text
-//! probe (sockets) ──Observation──▶ Machine ──Decision──▶ View ──is_up──▶ policy selection
-//!                                    ▲
-//!                              CheckSpec: thresholds
+//! probe (sockets) ──Observation──▶ Fleet { Machine ─▶ Guard ─▶ Quorum } ──▶ View ──look──▶ policy selection
+//!                                    ▲                                       ▲
+//!                              CheckSpec, Plan                    Override ──┘ switches
 //! ```
 //!
 //! | file | owns |
 //! |---|---|
-//! | [`check`] | what is probed, where and how often; two equal targets are one |
+//! | [`check`], [`protocol`] | what is probed, how and how often; two equal targets are one |
 //! | [`status_set`] | the HTTP statuses that pass |
+//! | [`plan`] | the targets of a generation, and whose they are |
 //! | [`observation`] | the result of one probe: success, failure, or nothing learnt |
-//! | [`machine`] | the state of one target: Unknown, Up, Down |
+//! | [`machine`] | the state of one target, and when to probe it next |
+//! | [`guard`] | the doubt about ourselves, when most fails at once |
+//! | `quorum` | how many of several must be up |
+//! | [`fleet`] | all targets: from results to the view |
+//! | `latency` | smoothed, and by percentiles |
 //! | [`tally`] | counts of results, for metrics and status pages |
-//! | [`view`] | all states at an instant, as the query path reads them |
+//! | [`view`], [`horizon`], [`switch`] | all states at an instant, as the query path reads them |
+//! | [`overrides`] | what operators set against health |
+//! | [`memory`], [`event`] | what outlives the process |
+//! | [`moment`] | time, as an argument |
 //!
 //! Invariants: an error of our own side is never held against a target (RELIABILITY §5.1); Unknown counts as up (Route 53
-//! rule 69); only [`Machine::observe`] moves a state; reading a view is one relaxed load of one byte.
-//! Breaker, damping and the guard against our own isolation will stand between a [`Decision`] and [`View::set`].
+//! rule 69); only a [`Machine`] moves the state of what is probed; reading a view is one relaxed load of one octet.
 
 #![deny(
     unsafe_code,
@@ -30,6 +37,8 @@
 
 pub mod check;
 pub mod event;
+pub mod fleet;
+pub mod guard;
 pub mod horizon;
 mod latency;
 pub mod machine;
@@ -39,10 +48,12 @@ pub mod observation;
 pub mod overrides;
 pub mod plan;
 pub mod protocol;
+mod quorum;
 mod stable;
 pub mod status_set;
 pub mod switch;
 pub mod tally;
+pub mod topic;
 pub mod view;
 
 pub use check::{
@@ -50,13 +61,15 @@ pub use check::{
     Threshold, ThresholdError,
 };
 pub use event::{Event, Happening};
+pub use fleet::{Adopted, Fleet, FleetSettings, Known, MemberId, NewMember};
+pub use guard::{Guard, GuardSettings};
 pub use horizon::Horizon;
-pub use latency::SmoothedLatency;
+
 pub use machine::{Decision, Machine, State};
 pub use memory::Memory;
 pub use moment::Moment;
 pub use observation::{FailureReason, NothingReason, Observation};
-pub use overrides::{Action, Override};
+pub use overrides::{Action, Override, OverrideError, Overrides, SwitchName, is_match};
 pub use plan::Plan;
 pub use protocol::{
     BodyRegex, CalculatedCheck, Child, Comparison, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck,
@@ -65,6 +78,7 @@ pub use protocol::{
 };
 pub use stable::stable_hash;
 pub use status_set::{StatusSet, StatusSetError};
-pub use switch::{Switch, SwitchId};
+pub use switch::{DRAWS, Switch, SwitchId};
 pub use tally::Tally;
+pub use topic::Topic;
 pub use view::{Status, TargetId, View};

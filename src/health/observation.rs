@@ -4,6 +4,7 @@
 //! is `probe`'s knowledge; here are the words, for logs, metrics and status pages.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// What one probe learnt.
@@ -55,6 +56,8 @@ pub enum FailureReason {
     MalformedReply(Box<str>),
     /// An error that has no case of its own; its text.
     Other(Box<str>),
+    /// What was wrong with one address of a name that has several.
+    At(IpAddr, Box<FailureReason>),
 }
 
 /// What was wrong with ourselves.
@@ -78,6 +81,8 @@ pub enum NothingReason {
     Blocked,
     /// A file that the check names can't be read.
     NoFile,
+    /// A query that gives no value, where what was known last is to hold (Route 53 rule 74).
+    NoData,
     /// The check cannot be written as a request.
     BadCheck,
     /// The probe's task panicked; it was restarted.
@@ -115,11 +120,27 @@ impl FailureReason {
             Self::Reported(_) => "reported",
             Self::MalformedReply(_) => "malformed-reply",
             Self::Other(_) => "other",
+            Self::At(_, reason) => reason.as_label(),
         }
     }
 }
 
 impl NothingReason {
+    /// Whether it says something of us as a whole, and not of one check alone: that we can't see.
+    pub fn is_general(self) -> bool {
+        match self {
+            Self::NoRoute
+            | Self::NoLocalAddress
+            | Self::NoDescriptor
+            | Self::NoMemory
+            | Self::Forbidden
+            | Self::Late
+            | Self::Resolver
+            | Self::Crashed => true,
+            Self::Blocked | Self::NoFile | Self::NoData | Self::BadCheck => false,
+        }
+    }
+
     /// The reason as a metric's label.
     pub fn as_label(self) -> &'static str {
         match self {
@@ -132,6 +153,7 @@ impl NothingReason {
             Self::Resolver => "resolver",
             Self::Blocked => "blocked",
             Self::NoFile => "no-file",
+            Self::NoData => "no-data",
             Self::BadCheck => "bad-check",
             Self::Crashed => "crashed",
         }
@@ -159,6 +181,7 @@ impl fmt::Display for FailureReason {
             Self::Reported(detail) => write!(f, "reported down: {detail}"),
             Self::MalformedReply(detail) => write!(f, "malformed reply: {detail}"),
             Self::Other(detail) => f.write_str(detail),
+            Self::At(address, reason) => write!(f, "{address}: {reason}"),
         }
     }
 }
@@ -175,6 +198,7 @@ impl fmt::Display for NothingReason {
             Self::Resolver => "our resolver does not answer",
             Self::Blocked => "probes may not be sent to that address",
             Self::NoFile => "a file that the check names can't be read",
+            Self::NoData => "there are no data",
             Self::BadCheck => "the check cannot be written as a request",
             Self::Crashed => "the probe crashed and was restarted",
         })

@@ -46,6 +46,17 @@ impl Protocol {
     pub fn is_probed(&self) -> bool {
         !matches!(self, Self::External(_) | Self::Calculated(_))
     }
+
+    /// How TLS is spoken below it, if it is.
+    pub fn tls(&self) -> Option<&TlsCheck> {
+        match self {
+            Self::Http(http) => http.tls.as_ref(),
+            Self::Tcp(tcp) => tcp.tls.as_ref(),
+            Self::Grpc(grpc) => grpc.tls.as_ref(),
+            Self::Prometheus(metric) => metric.tls.as_ref(),
+            Self::Dns(_) | Self::Icmp | Self::External(_) | Self::Calculated(_) => None,
+        }
+    }
 }
 
 /// What an HTTP or HTTPS check asks for and what it takes for an answer.
@@ -257,6 +268,13 @@ fn expect_length(text: &str) -> Result<&str, PatternError> {
         0 => Err(PatternError::Empty),
         octets if octets > CHECK_BODY_TEXT_OCTETS => Err(PatternError::TooLong(octets)),
         _ => Ok(text),
+    }
+}
+
+impl BodyRegex {
+    /// As it was typed.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
     }
 }
 

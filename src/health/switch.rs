@@ -7,6 +7,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SwitchId(pub u32);
 
+impl SwitchId {
+    /// That of nothing: nobody can set it.
+    pub const NONE: Self = Self(u32::MAX);
+}
+
 /// How a switch stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Switch {

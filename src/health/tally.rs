@@ -1,7 +1,8 @@
 //! Counts of a target's probe results, for metrics and status pages. Nothing is decided from them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::moment::Moment;
 use super::observation::{FailureReason, NothingReason, Observation};
 
 /// What the probes of one target learnt since it was first probed.
@@ -20,12 +21,12 @@ pub struct Tally {
     /// Reason of the last probe that learnt nothing, kept when others follow.
     pub last_nothing: Option<NothingReason>,
     /// When the last probe ended, whatever it learnt: how fresh the state is.
-    pub last_probe: Option<Instant>,
+    pub last_probe: Option<Moment>,
 }
 
 impl Tally {
     /// Counts one more result that came in at `now`.
-    pub fn add(&mut self, observation: &Observation, now: Instant) {
+    pub fn add(&mut self, observation: &Observation, now: Moment) {
         self.last_probe = Some(now);
         match observation {
             Observation::Success { latency } => {
@@ -55,7 +56,7 @@ mod tests {
 
     #[test]
     fn results_are_counted_by_kind_and_the_last_of_each_is_kept() {
-        let (mut tally, now) = (Tally::default(), Instant::now());
+        let (mut tally, now) = (Tally::default(), Moment(5));
         let latency = Duration::from_millis(7);
         for observation in [
             Observation::Failure(FailureReason::Refused),

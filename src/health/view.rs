@@ -215,6 +215,16 @@ impl fmt::Debug for View {
 }
 
 impl Status {
+    /// The opposite; what is unknown stays so.
+    #[must_use]
+    pub fn inverted(self) -> Self {
+        match self {
+            Self::Unknown => Self::Unknown,
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+
     /// The status as a metric's label and in JSON.
     pub fn as_label(self) -> &'static str {
         match self {

@@ -1,0 +1,341 @@
+//! The doubt about ourselves: when most fails at once, it is rather our own network than everybody else's.
+//!
+//! ```text
+//!                  a target is about to go down, and
+//!                  more than `share` of what was seen since its first failure fails too, in two pools or more,
+//!                  or every sentinel fails
+//!         Trusting ──────────────────────────────────────────────────────────────────────▶ Holding { until }
+//!            ▲                                                                                │      │
+//!            │ fewer fail, or a sentinel answers: what is down by now is believed             │      │
+//!            ├────────────────────────────────────────────────────────────────────────────────┘      │
+//!            │ fewer fail                          `hold` is over, or an operator says so: believed  │
+//!            └──────────────────────────── Overruled ◀───────────────────────────────────────────────┘
+//! ```
+//!
+//! While it holds, nothing goes down; what comes up does. Only what was seen since the first failure of the target in question
+//! counts, because a slow check that succeeded before says nothing about now. In a small fleet half is too easily reached by two
+//! ends that really died: there, nothing at all may answer (RELIABILITY §5.2).
+
+use std::time::Duration;
+
+use super::moment::Moment;
+
+/// When failures are believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuardSettings {
+    /// Percent of the targets that must fail together for more than this to be doubted.
+    pub share: u8,
+    /// How long the last view is held at most.
+    pub hold: Duration,
+    /// Fewer targets than this are doubted only if none of them answers.
+    pub small_fleet: u16,
+}
+
+impl Default for GuardSettings {
+    fn default() -> Self {
+        Self { share: 50, hold: Duration::from_secs(600), small_fleet: 8 }
+    }
+}
+
+/// What is last known of one target, as far as the guard asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pulse {
+    /// The last result that said something of the endpoint; nothing if there was none.
+    pub seen: Option<Moment>,
+    /// The first of the failures in a row that the last results were; nothing if the last one was a success.
+    pub failing_since: Option<Moment>,
+    /// The last failure.
+    pub failed: Option<Moment>,
+    /// Where it belongs: a number per pool.
+    pub pool: u32,
+    pub part: Part,
+}
+
+/// What a target is for the guard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// Not probed, or believed to be down already: it says nothing.
+    #[default]
+    None,
+    /// Believed to be up.
+    Witness,
+    /// Not in any answer, only asked to learn about ourselves.
+    Sentinel,
+}
+
+/// How many fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// Witnesses that were seen lately.
+    pub observed: u32,
+    /// Those of them that fail.
+    pub failing: u32,
+    /// Whether these are of two pools at least.
+    pub is_spread: bool,
+    /// Sentinels that were seen lately, and those that answered.
+    pub sentinels: u32,
+    pub answering: u32,
+}
+
+impl Survey {
+    /// Looks at everybody, as they are now: only what was seen at or after `onset` counts.
+    pub fn take<'a>(pulses: impl IntoIterator<Item = &'a Pulse>, onset: Moment) -> Self {
+        Self::of(pulses, onset, |pulse| pulse.failing_since.is_some())
+    }
+
+    /// The same, but who has failed since `onset` and answers again counts as failing: our network may have come back while the last
+    /// probe that it swallowed was still waited for.
+    pub fn look_back<'a>(pulses: impl IntoIterator<Item = &'a Pulse>, onset: Moment) -> Self {
+        Self::of(pulses, onset, |pulse| pulse.failed.is_some_and(|failed| failed >= onset))
+    }
+
+    fn of<'a>(
+        pulses: impl IntoIterator<Item = &'a Pulse>,
+        onset: Moment,
+        has_failed: impl Fn(&Pulse) -> bool,
+    ) -> Self {
+        let mut survey = Self::default();
+        let mut first_pool = None;
+        for pulse in pulses {
+            if pulse.seen.is_none_or(|seen| seen < onset) {
+                continue;
+            }
+            let fails = has_failed(pulse);
+            match pulse.part {
+                Part::None => {}
+                Part::Sentinel => {
+                    survey.sentinels = survey.sentinels.saturating_add(1);
+                    survey.answering = survey.answering.saturating_add(u32::from(!fails));
+                }
+                Part::Witness => {
+                    survey.observed = survey.observed.saturating_add(1);
+                    if fails {
+                        survey.failing = survey.failing.saturating_add(1);
+                        survey.is_spread |= first_pool.is_some_and(|pool| pool != pulse.pool);
+                        first_pool.get_or_insert(pulse.pool);
+                    }
+                }
+            }
+        }
+        survey
+    }
+
+    /// Why failures are doubted, if they are.
+    pub fn doubt(&self, settings: &GuardSettings) -> Option<Doubt> {
+        if self.sentinels > 0 {
+            return (self.answering == 0).then_some(Doubt::Sentinels);
+        }
+        let is_small = self.observed < u32::from(settings.small_fleet);
+        let is_most = if is_small {
+            self.failing == self.observed
+        } else {
+            let limit = u64::from(self.observed).saturating_mul(settings.share.into());
+            u64::from(self.failing).saturating_mul(100) > limit
+        };
+        (self.is_spread && is_most).then_some(Doubt::Share)
+    }
+}
+
+/// Why failures are doubted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// No sentinel answers.
+    Sentinels,
+    /// Too many fail at once.
+    Share,
+}
+
+impl Doubt {
+    /// For logs and events.
+    pub fn as_text(self) -> &'static str {
+        match self {
+            Self::Sentinels => "no sentinel answers",
+            Self::Share => "too much fails at once",
+        }
+    }
+}
+
+/// Where the guard stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guard {
+    #[default]
+    Trusting,
+    Holding {
+        /// When the failures began.
+        onset: Moment,
+        until: Moment,
+    },
+    /// It held for as long as it may, and what failed then still does.
+    Overruled { onset: Moment },
+}
+
+/// A change of where the guard stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Held(Doubt),
+    Released(&'static str),
+}
+
+impl Guard {
+    /// Whether nothing may go down.
+    pub fn holds(self) -> bool {
+        matches!(self, Self::Holding { .. })
+    }
+
+    /// A target is about to go down whose failures began at `onset`.
+    pub fn doubt(
+        &mut self,
+        survey: impl FnOnce() -> Survey,
+        settings: &GuardSettings,
+        onset: Moment,
+        now: Moment,
+    ) -> Option<Turn> {
+        if *self != Self::Trusting {
+            return None;
+        }
+        let doubt = survey().doubt(settings)?;
+        *self = Self::Holding { onset, until: now.after(settings.hold) };
+        Some(Turn::Held(doubt))
+    }
+
+    /// Looks again, now and then, when it does not just trust. `survey` is of what was seen since the moment it is given.
+    pub fn review(
+        &mut self,
+        survey: impl FnOnce(Moment) -> Survey,
+        settings: &GuardSettings,
+        now: Moment,
+    ) -> Option<Turn> {
+        match *self {
+            Self::Trusting => None,
+            Self::Holding { onset, until } => {
+                if survey(onset).doubt(settings).is_none() {
+                    *self = Self::Trusting;
+                    return Some(Turn::Released("enough answers again"));
+                }
+                if now < until {
+                    return None;
+                }
+                *self = Self::Overruled { onset };
+                Some(Turn::Released("it was held for as long as it may be"))
+            }
+            Self::Overruled { onset } => {
+                if survey(onset).doubt(settings).is_none() {
+                    *self = Self::Trusting;
+                }
+                None
+            }
+        }
+    }
+
+    /// An operator knows better.
+    pub fn overrule(&mut self) -> Option<Turn> {
+        let Self::Holding { onset, .. } = *self else { return None };
+        *self = Self::Overruled { onset };
+        Some(Turn::Released("an operator said so"))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+
+    const NOW: Moment = Moment(100_000);
+
+    /// Witnesses in pools in turn, of which some fail since 98 s.
+    fn fleet(count: u32, failing: u32, pools: u32) -> Vec<Pulse> {
+        (0..count)
+            .map(|number| Pulse {
+                seen: Some(Moment(99_000)),
+                failing_since: (number < failing).then_some(Moment(98_000)),
+                failed: (number < failing).then_some(Moment(99_000)),
+                pool: number % pools,
+                part: Part::Witness,
+            })
+            .collect()
+    }
+
+    fn doubt(pulses: &[Pulse]) -> Option<Doubt> {
+        Survey::take(pulses, Moment(98_000)).doubt(&GuardSettings::default())
+    }
+
+    #[test]
+    fn more_than_half_in_two_pools_is_doubted() {
+        assert_eq!(doubt(&fleet(10, 5, 2)), None);
+        assert_eq!(doubt(&fleet(10, 6, 2)), Some(Doubt::Share));
+        assert_eq!(doubt(&fleet(10, 6, 1)), None, "one pool may die as a whole");
+        assert_eq!(doubt(&[]), None);
+    }
+
+    #[test]
+    fn in_a_small_fleet_nothing_may_answer() {
+        assert_eq!(doubt(&fleet(3, 2, 3)), None);
+        assert_eq!(doubt(&fleet(3, 3, 3)), Some(Doubt::Share));
+        assert_eq!(doubt(&fleet(7, 6, 7)), None);
+        assert_eq!(doubt(&fleet(1, 1, 1)), None);
+    }
+
+    #[test]
+    fn what_was_seen_before_says_nothing() {
+        let mut pulses = fleet(20, 6, 2);
+        for pulse in pulses.iter_mut().skip(6) {
+            pulse.seen = Some(Moment(97_999));
+        }
+        assert_eq!(doubt(&pulses), Some(Doubt::Share), "six of six");
+        for pulse in &mut pulses {
+            pulse.part = Part::None;
+        }
+        assert_eq!(doubt(&pulses), None, "what was down before is no witness");
+    }
+
+    #[test]
+    fn sentinels_know_better_than_shares() {
+        let sentinel = |failing_since| Pulse {
+            seen: Some(NOW),
+            failing_since,
+            failed: failing_since,
+            pool: 0,
+            part: Part::Sentinel,
+        };
+        let (good, bad) = (sentinel(None), sentinel(Some(Moment(98_500))));
+        let with = |count, failing, sentinels: &[Pulse]| {
+            doubt(&[&fleet(count, failing, 2)[..], sentinels].concat())
+        };
+        assert_eq!(with(10, 10, &[good, bad]), None);
+        assert_eq!(with(10, 1, &[bad, bad]), Some(Doubt::Sentinels));
+        assert_eq!(with(10, 1, &[bad, good]), None);
+    }
+
+    #[test]
+    fn it_holds_lets_go_and_is_overruled() {
+        let settings = GuardSettings::default();
+        let (most, few) = (fleet(10, 10, 2), fleet(10, 2, 2));
+        let onset = Moment(98_000);
+        let survey = |pulses: &[Pulse]| Survey::take(pulses, onset);
+        let mut guard = Guard::default();
+        assert_eq!(guard.doubt(|| survey(&few), &settings, onset, NOW), None);
+        assert_eq!(
+            guard.doubt(|| survey(&most), &settings, onset, NOW),
+            Some(Turn::Held(Doubt::Share))
+        );
+        assert!(guard.holds());
+        assert_eq!(
+            guard.review(|_| survey(&most), &settings, NOW.after(Duration::from_secs(599))),
+            None
+        );
+        let mut recovered = guard;
+        let turn = recovered.review(|_| survey(&few), &settings, NOW);
+        assert!(matches!(turn, Some(Turn::Released(_))) && recovered == Guard::Trusting);
+        let end = NOW.after(Duration::from_secs(600));
+        assert!(matches!(guard.review(|_| survey(&most), &settings, end), Some(Turn::Released(_))));
+        assert_eq!(guard, Guard::Overruled { onset });
+        assert_eq!(
+            guard.doubt(|| survey(&most), &settings, onset, end),
+            None,
+            "it is not doubted twice"
+        );
+        assert_eq!(guard.review(|_| survey(&few), &settings, end), None);
+        assert_eq!(guard, Guard::Trusting);
+        assert_eq!(guard.overrule(), None);
+    }
+}
