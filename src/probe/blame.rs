@@ -13,17 +13,22 @@
 //! `EHOSTUNREACH` afterwards is also what the kernel says when the next hop does not answer ARP or neighbour discovery. On
 //! our own segment the next hop is the endpoint, and a dead endpoint is what probes are for: it counts as a failure. If the
 //! next hop is our gateway that is wrong, and it is wrong for all endpoints at once, which is the guard's case.
+//!
+//! Sockets for datagrams obey the same table: a port that nobody listens on is told afterwards, as `ECONNREFUSED`. What no errno
+//! stands behind says itself whose it is: an address that is [denied](super::egress), a file that can't be read, and a query
+//! that gives no value are ours; all that an endpoint answers is its own.
 
 use std::error::Error;
 use std::io;
 
 use tokio_rustls::rustls;
 
+use super::stream::Intake;
 use crate::health::{FailureReason, NothingReason, Observation};
 use crate::limits::PROBE_DETAIL_CHARACTERS;
 
 /// Why a probe did not succeed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Miss {
     /// The endpoint's side.
     Failure(FailureReason),
@@ -69,16 +74,36 @@ pub(super) fn judge_io(error: &io::Error, raised: Raised) -> Miss {
     Miss::Failure(judge_peer(error))
 }
 
-/// Judges an error of hyper: of the connection below it, or of the reply.
-pub(super) fn judge_http(error: &hyper::Error) -> Miss {
-    if let Some(below) = error.source().and_then(<dyn Error>::downcast_ref::<io::Error>) {
+/// Judges an error of hyper: of the connection below it, or of the reply. HTTP/2 hides what it has of the connection, so the
+/// connection itself is asked how it ended.
+pub(super) fn judge_http(error: &hyper::Error, intake: &Intake) -> Miss {
+    let below = error.source().and_then(<dyn Error>::downcast_ref::<io::Error>);
+    // A broken pipe without an errno is HTTP/2's own word for every end of a connection.
+    let is_told = |below: &&io::Error| {
+        below.raw_os_error().is_some() || below.kind() != io::ErrorKind::BrokenPipe
+    };
+    if let Some(below) = below.filter(is_told) {
         return judge_io(below, Raised::Afterwards);
     }
     if error.is_incomplete_message() || error.is_canceled() {
-        return Miss::Failure(FailureReason::Closed);
+        return intake.miss().unwrap_or(Miss::Failure(FailureReason::Closed));
     }
     let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    Miss::Failure(FailureReason::MalformedReply(detail(&text)))
+    let malformed = Miss::Failure(FailureReason::MalformedReply(detail(&text)));
+    if error.is_parse() { malformed } else { intake.miss().unwrap_or(malformed) }
+}
+
+/// Judges a reply that is longer than a probe reads.
+pub(super) fn judge_too_long(error: &TooLong) -> Miss {
+    Miss::Failure(FailureReason::MalformedReply(detail(&error.to_string())))
+}
+
+/// What is wrong with a certificate, without the words that introduce it.
+pub(super) fn certificate_detail(error: &rustls::Error) -> Box<str> {
+    match error {
+        rustls::Error::InvalidCertificate(inner) => detail(&inner.to_string()),
+        other => detail(&other.to_string()),
+    }
 }
 
 /// The rows of the table that are ours.
@@ -126,7 +151,7 @@ fn judge_inner(inner: &(dyn Error + Send + Sync + 'static)) -> Option<FailureRea
 }
 
 /// A library's text, short and on one line: some of it can be chosen by the peer.
-fn detail(text: &str) -> Box<str> {
+pub(super) fn detail(text: &str) -> Box<str> {
     text.chars().filter(|c| !c.is_control()).take(PROBE_DETAIL_CHARACTERS).collect()
 }
 

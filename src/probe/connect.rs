@@ -1,86 +1,96 @@
-//! The way to an endpoint: a connected socket, and a bound on what comes back through it.
+//! The way to an endpoint: sockets that probes are sent from.
+//!
+//! Every one of them asks the [egress list](super::egress) first, and leaves from the check's source address where it has one
+//! of the endpoint's family. The first poll makes the system call: what fails there was said by our own kernel, what fails
+//! later by the network.
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+use std::pin::pin;
+use std::task::Poll;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpSocket, TcpStream};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpSocket, UdpSocket};
 
-use super::blame::{Miss, Raised, TooLong, judge_io};
-use crate::limits::PROBE_REPLY_OCTETS;
+use super::blame::{Miss, Raised, judge_io};
+use super::stream::{Bounded, Stream};
+use super::tls;
+use super::trial::Trial;
+use crate::health::TlsCheck;
+use crate::sys::socket::bind_source;
+
+/// What is said in a TLS handshake: how it is to be done, and the name of the endpoint if it has one.
+pub(super) type Below<'a> = Option<(&'a TlsCheck, Option<&'a str>)>;
+
+/// Connects to one fixed address, with TLS where there is to be some below what will be spoken.
+pub(super) async fn open(
+    trial: &Trial<'_>,
+    address: SocketAddr,
+    below: Below<'_>,
+    is_http2: bool,
+) -> Result<Stream, Miss> {
+    match below {
+        None => connect(trial, address).await.map(Stream::Plain),
+        Some((check, host)) => {
+            let stream = tls::open(trial, address, check, host, is_http2).await?;
+            Ok(Stream::Tls(Box::new(stream)))
+        }
+    }
+}
 
 /// Connects to one fixed address.
-///
-/// The first poll makes the system call: what fails there was said by our own kernel, what fails later by the network.
-pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, Miss> {
-    let socket = open_socket(address).map_err(|error| judge_io(&error, Raised::AtOnce))?;
+pub(super) async fn connect(trial: &Trial<'_>, address: SocketAddr) -> Result<Bounded, Miss> {
+    trial.tools.egress.expect(address.ip())?;
+    let socket = open_stream_socket(trial, address).map_err(at_once)?;
     let mut connecting = pin!(socket.connect(address));
     let (result, raised) = match poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx))).await {
         Poll::Ready(result) => (result, Raised::AtOnce),
         Poll::Pending => (connecting.await, Raised::Afterwards),
     };
-    result.map_err(|error| judge_io(&error, raised))
+    let stream = result.map_err(|error| judge_io(&error, raised))?;
+    Ok(Bounded::new(stream, &trial.intake))
+}
+
+/// A socket for datagrams of a protocol to and from one address only.
+pub(super) fn open_datagrams(
+    trial: &Trial<'_>,
+    address: SocketAddr,
+    protocol: Protocol,
+) -> Result<UdpSocket, Miss> {
+    trial.tools.egress.expect(address.ip())?;
+    let open = || {
+        let kind = Type::DGRAM.nonblocking();
+        let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+        bind(trial, address.ip(), &socket)?;
+        socket.connect(&address.into())?;
+        UdpSocket::from_std(socket.into())
+    };
+    open().map_err(at_once)
 }
 
 /// A socket that sends at once: a request right behind the end of a TLS handshake would otherwise wait for the endpoint's
 /// delayed acknowledgement, which adds 40 ms to the latency that is measured.
-fn open_socket(address: SocketAddr) -> io::Result<TcpSocket> {
+fn open_stream_socket(trial: &Trial<'_>, address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     }?;
     socket.set_nodelay(true)?;
+    bind(trial, address.ip(), &socket)?;
     Ok(socket)
 }
 
-/// A stream that gives up with [`TooLong`] once the peer has sent more than a probe has to read, TLS handshake included.
-pub(super) struct Bounded {
-    stream: TcpStream,
-    /// Octets that may still come in.
-    left: usize,
-}
-
-impl Bounded {
-    /// Bounds a fresh connection by [`PROBE_REPLY_OCTETS`].
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, left: PROBE_REPLY_OCTETS }
+/// Binds to the source of the endpoint's family, if the check has one.
+fn bind(trial: &Trial<'_>, address: IpAddr, socket: &impl AsFd) -> io::Result<()> {
+    let sources = &trial.check().sources;
+    match sources.iter().find(|source| source.is_ipv4() == address.is_ipv4()) {
+        Some(source) => bind_source(socket, *source),
+        None => Ok(()),
     }
 }
 
-impl AsyncRead for Bounded {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        let octets = buffer.filled().len().saturating_sub(before);
-        match self.left.checked_sub(octets) {
-            Some(left) => self.left = left,
-            None => return Poll::Ready(Err(io::Error::other(TooLong))),
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Bounded {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, octets)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+fn at_once(error: io::Error) -> Miss {
+    judge_io(&error, Raised::AtOnce)
 }

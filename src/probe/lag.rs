@@ -21,8 +21,8 @@ pub(super) struct Lagged<F> {
     future: Pin<Box<F>>,
     bell: Arc<Bell>,
     start: Instant,
-    /// When the last poll ended.
-    idle_since: Instant,
+    /// When the last poll ended; nothing before the first one.
+    idle_since: Option<Instant>,
     /// Time between a poll and the wake-up that followed it.
     theirs: Duration,
 }
@@ -55,7 +55,7 @@ impl<F: Future> Lagged<F> {
     pub(super) fn new(future: F) -> Self {
         let start = Instant::now();
         let (future, bell) = (Box::pin(future), Arc::default());
-        Self { future, bell, start, idle_since: start, theirs: Duration::ZERO }
+        Self { future, bell, start, idle_since: None, theirs: Duration::ZERO }
     }
 
     fn spent(&self) -> Spent {
@@ -68,13 +68,15 @@ impl<F: Future> Future for Lagged<F> {
     type Output = (F::Output, Spent);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(rung) = self.bell.answer(cx.waker()) {
-            let theirs = rung.saturating_duration_since(self.idle_since);
+        let rung = self.bell.answer(cx.waker());
+        if let Some(idle_since) = self.idle_since {
+            // Polled without a ring, for the sake of a neighbour in the same task, we had nothing to do until now.
+            let theirs = rung.unwrap_or_else(Instant::now).saturating_duration_since(idle_since);
             self.theirs = self.theirs.saturating_add(theirs);
         }
         let bell = Waker::from(Arc::clone(&self.bell));
         let polled = self.future.as_mut().poll(&mut Context::from_waker(&bell));
-        self.idle_since = Instant::now();
+        self.idle_since = Some(Instant::now());
         polled.map(|output| (output, self.spent()))
     }
 }
@@ -120,6 +122,24 @@ mod tests {
         })
         .await;
         assert_eq!(output, 7);
+        assert!(spent.total >= LONG && spent.total - spent.ours >= SHORT, "{spent:?}");
+    }
+
+    #[tokio::test]
+    async fn being_polled_for_a_neighbours_sake_is_not_ours() {
+        let mut lagged = Lagged::new(tokio::time::sleep(LONG));
+        let mut ticks = tokio::time::interval(LONG / 20);
+        let (_, spent) = loop {
+            let polled = std::future::poll_fn(|cx| {
+                // The neighbour's tick wakes the task; the lagged future is polled with it.
+                let _ = ticks.poll_tick(cx);
+                Poll::Ready(Pin::new(&mut lagged).poll(cx))
+            });
+            match polled.await {
+                Poll::Ready(done) => break done,
+                Poll::Pending => drop(ticks.tick().await),
+            }
+        };
         assert!(spent.total >= LONG && spent.total - spent.ours >= SHORT, "{spent:?}");
     }
 

@@ -1,134 +1,122 @@
 //! The checks and their schedule: from sockets to observations, and from decisions to the [`View`].
 //!
 //! ```text
-//! schedule: one task per target ──▶ attempt ──▶ http (tls) | tcp ──▶ connect ──▶ socket
-//!      ▲ restarted if it panics        │ resolve, timeout, lateness     │ blame: errno ─▶ whose fault
+//! schedule: one task per target ──▶ attempt ──▶ trial of each address ──▶ protocol ──▶ (tls) connect ──▶ egress ──▶ socket
+//!      ▲ restarted if it panics        │ resolve, timeout, lateness                        │ blame: errno ─▶ whose fault
 //!      │                               ▼ Observation
-//!   Prober::replace ───────────▶ board (one lock) ──▶ health::Machine ──▶ View::set ──▶ sink, log
+//!   Prober::replace ───────────▶ board (one lock) ──▶ health::Fleet ──▶ View ──▶ sink, log
+//!                                  ▲ ticks: a heart that stands still is noticed, and all begins anew (station)
 //! ```
 //!
 //! | file | owns |
 //! |---|---|
-//! | `board` | which targets there are, what is known of each, and the only writes to the view |
+//! | `station` | the threads that probe, and who watches over them |
+//! | `board` | the fleet behind its lock: the only writes to the view |
 //! | `schedule` | when a target is probed, spreading, restarting |
-//! | `attempt` | one probe: address, timeout, lateness, verdict |
-//! | `http`, `tls`, `tcp` | the protocols |
-//! | `connect`, `resolve` | the way to an endpoint |
+//! | `attempt` | one probe: addresses, timeout, lateness, verdict |
+//! | `trial` | one address of it: what it may use, what it learns besides |
+//! | `http`, `tcp`, `dns`, `icmp`, `grpc`, `prometheus` | the protocols |
+//! | `exchange`, `body`, `redirect` | one HTTP request, what comes back, where it leads |
+//! | `tls`, `authorities` | TLS below a protocol, and whose certificates are trusted |
+//! | `connect`, `stream`, `resolve` | the way to an endpoint, and how much comes back on it |
+//! | `egress` | where probes may be sent |
+//! | `random` | what a probe knows its answer by |
 //! | `lag` | how much of a probe's time was our own |
 //! | `blame` | whether an error is the endpoint's or our own |
 //!
 //! Invariants: the view is written under the board's lock and nowhere else, so that after [`Prober::replace`] returns no
 //! result of an old generation can reach the new view under a wrong id; a decision is stored by the task that made the
-//! probe, in the same breath, so nothing polls between decision and answer; a probe holds one socket, reads at most
-//! [`PROBE_REPLY_OCTETS`](crate::limits::PROBE_REPLY_OCTETS), and is over after its timeout whatever the endpoint does.
+//! probe, in the same breath, so nothing polls between decision and answer; a probe holds one socket for each address of its
+//! target, reads at most [`PROBE_REPLY_OCTETS`](crate::limits::PROBE_REPLY_OCTETS) from each, spawns nothing, and is over after
+//! its timeout whatever the endpoint does; no packet is sent to an address that the [egress list](Egress) denies.
 
 #![deny(unsafe_code)]
 
 mod attempt;
+mod authorities;
 mod blame;
 mod board;
+mod body;
 mod connect;
+mod dns;
+mod egress;
+mod exchange;
+mod grpc;
 mod http;
+mod icmp;
 mod lag;
+mod prometheus;
+mod random;
+mod redirect;
 mod resolve;
 mod schedule;
+mod station;
+mod stream;
 mod tcp;
 mod tls;
+mod trial;
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
-use tokio::runtime::Handle;
-
-use crate::health::{Observation, ProbeTarget, Status, Tally, TargetId, View};
+use crate::health::{FleetSettings, Guard, Happening, Known, Memory, Plan, View};
 use crate::limits::PROBES_IN_FLIGHT;
-use attempt::Tools;
-use board::Board;
-use schedule::Watch;
+pub use egress::Egress;
+use station::Supervisor;
+pub use station::THREAD_NAME;
 
-/// Takes every change of status, in the order of decision per target. Called on the prober's tasks right after the view is
+/// Takes everything that happens to health, in the order of decision per target. Called on the prober's tasks right after the view is
 /// written, so it must not block; if it panics, the target's task is restarted and the view keeps the decision.
-pub type Sink = Arc<dyn Fn(&Transition) + Send + Sync>;
+pub type Sink = Arc<dyn Fn(Happening) + Send + Sync>;
 
-/// A change of a target's status.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transition {
-    /// The target's number in the generation that was current when it was decided.
-    pub id: TargetId,
-    /// What was probed.
-    pub target: ProbeTarget,
-    /// What was believed.
-    pub from: Status,
-    /// What is believed now.
-    pub to: Status,
-    /// The result that decided.
-    pub cause: Observation,
-    /// Equal results in a row that led here.
-    pub streak: u32,
+/// What a prober is given for good.
+pub struct ProberOptions {
+    /// Probes, and so sockets, at once.
+    pub in_flight: usize,
+    /// Where they may be sent.
+    pub egress: Egress,
+    pub fleet: FleetSettings,
+    /// What is remembered from before: fresh enough to be believed.
+    pub memories: Vec<Memory>,
+    pub sink: Sink,
 }
 
-/// What is known of one target, at one instant.
-#[derive(Clone, Debug)]
-pub struct TargetStatistics {
-    /// The target's number in the current generation.
-    pub id: TargetId,
-    /// What is probed.
-    pub target: ProbeTarget,
-    /// The decided status.
-    pub status: Status,
-    /// When the status last changed, or when the target became known.
-    pub since: Instant,
-    /// Equal results in a row up to the last probe.
-    pub streak: u32,
-    /// Counts and last results. Kept over reloads as long as the target stays the same.
-    pub tally: Tally,
+impl Default for ProberOptions {
+    /// Nothing doubted, nothing remembered, nobody told.
+    fn default() -> Self {
+        Self {
+            in_flight: PROBES_IN_FLIGHT,
+            egress: Egress::default(),
+            fleet: FleetSettings::default(),
+            memories: Vec::new(),
+            sink: Arc::new(|_| {}),
+        }
+    }
 }
 
-/// Probes targets until it is dropped, and keeps a [`View`] up to date.
+/// Probes targets until it is dropped, on threads of its own, and keeps a [`View`] up to date.
 pub struct Prober {
-    board: Arc<Board>,
-    tools: Arc<Tools>,
-    /// Where the tasks run, so that [`Prober::replace`] may be called from any thread.
-    runtime: Handle,
+    supervisor: Arc<Supervisor>,
 }
 
 impl Prober {
-    /// Probes every target at once, then at its interval, on the current tokio runtime; `view` has one slot per target.
+    /// Probes every target at once, then at its interval; `view` has one slot per target.
     ///
-    /// # Panics
-    /// Outside a tokio runtime with I/O and time enabled.
-    pub fn start(targets: &[ProbeTarget], view: Arc<View>, sink: Sink) -> Self {
-        Self::start_within(targets, view, sink, PROBES_IN_FLIGHT)
+    /// # Errors
+    /// The operating system gives no threads.
+    pub fn start(plan: &Plan, view: Arc<View>, options: ProberOptions) -> std::io::Result<Self> {
+        Ok(Self { supervisor: Supervisor::start(plan, view, options)? })
     }
 
-    /// The same with at most `in_flight` probes, and so sockets, at once.
-    ///
-    /// # Panics
-    /// As [`Prober::start`].
-    pub fn start_within(
-        targets: &[ProbeTarget],
-        view: Arc<View>,
-        sink: Sink,
-        in_flight: usize,
-    ) -> Self {
-        let prober = Self {
-            board: Arc::new(Board::new(sink)),
-            tools: Arc::new(Tools::new(in_flight)),
-            runtime: Handle::current(),
-        };
-        prober.replace(targets, view);
-        prober
-    }
-
-    /// Resolves when every current target has had one probe that ended, with a result or with an error of our own side.
-    /// A target that does not answer takes its whole timeout: the caller bounds the wait by
+    /// Resolves when every current target has had one probe that ended, with a result or with an error of our own side, or is
+    /// remembered. A target that does not answer takes its whole timeout: the caller bounds the wait by
     /// [`FIRST_ROUND_SECONDS`](crate::limits::FIRST_ROUND_SECONDS).
     pub async fn first_round(&self) {
-        self.board.first_round().await;
+        self.supervisor.board().first_round().await;
     }
 
     /// Goes over to another generation of targets and its view.
@@ -136,24 +124,63 @@ impl Prober {
     /// A target that is equal to one of the old generation keeps its state, its statistics, its schedule and the probe
     /// under way; its status is in the new view before this returns. A new target starts Unknown and is probed at once;
     /// one that is gone is no longer probed. The old view is not written any more. Never waits for a probe.
-    pub fn replace(&self, targets: &[ProbeTarget], view: Arc<View>) {
-        self.board.replace(targets, view, |target, run, id| {
-            let (board, tools) = (Arc::clone(&self.board), Arc::clone(&self.tools));
-            let watch = Watch { target, run, id, board, tools };
-            self.runtime.spawn(schedule::keep(Arc::new(watch))).abort_handle()
-        });
+    pub fn replace(&self, plan: &Plan, view: Arc<View>) {
+        self.supervisor.replace(plan, view);
     }
 
-    /// What is known of every target, in order of id.
-    pub fn statistics(&self) -> Vec<TargetStatistics> {
-        self.board.statistics()
+    /// What is known of every target, in order of id; nothing if the prober stands still at this moment.
+    pub fn known(&self) -> Vec<Known> {
+        let now = board::now();
+        self.supervisor.board().ask(|fleet| fleet.known(now)).unwrap_or_default()
+    }
+
+    /// What is worth keeping over a restart; nothing if the prober stands still at this moment.
+    pub fn memories(&self) -> Option<Vec<Memory>> {
+        let now = board::now();
+        self.supervisor.board().ask(|fleet| fleet.memories(now))
+    }
+
+    /// Takes in a report about an external check, `example.com/deploy`, for one endpoint or for all that have it. Gives how many took
+    /// it.
+    pub fn report(&self, name: &str, address: Option<&str>, is_up: bool, reason: &str) -> usize {
+        let now = board::now();
+        let report =
+            self.supervisor.board().ask(|fleet| fleet.report(name, address, is_up, reason, now));
+        report.unwrap_or(0)
+    }
+
+    /// Lets back what answers again and waits for an operator: the targets of which one pool (`example.com/us`), or the text of the
+    /// target itself, is meant. Gives them.
+    pub fn confirm(&self, author: &str, is_meant: impl Fn(&str) -> bool) -> Vec<String> {
+        let now = board::now();
+        let is_one_meant = |target: &_, pools: &[Arc<str>]| {
+            pools.iter().any(|pool| is_meant(pool)) || is_meant(&format!("{target}"))
+        };
+        let board = self.supervisor.board();
+        board.ask(|fleet| fleet.confirm(author, is_one_meant, now)).unwrap_or_default()
+    }
+
+    /// Believes what the guard doubts. Whether it held anything back.
+    pub fn release_guard(&self) -> bool {
+        let now = board::now();
+        self.supervisor.board().ask(|fleet| fleet.release_guard(now)).unwrap_or(false)
+    }
+
+    /// Where the guard stands, and whether probes learn nothing; nothing if the prober stands still at this moment.
+    pub fn standing(&self) -> Option<(Guard, bool)> {
+        self.supervisor.board().ask(|fleet| (fleet.guard(), fleet.is_blind()))
+    }
+
+    /// How long ago the prober last showed that it lives: several times a second if all is well.
+    pub fn age(&self) -> Duration {
+        self.supervisor.board().age()
     }
 }
 
 /// Every task is aborted; sockets close as the runtime drops the tasks. A name look-up under way ends by itself.
 impl Drop for Prober {
     fn drop(&mut self) {
-        self.board.clear();
+        self.supervisor.stop();
     }
 }
 

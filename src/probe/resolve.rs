@@ -1,4 +1,4 @@
-//! A target given by name: its first A record, looked up anew for every probe (Route 53 rule 64).
+//! A target given by name: its A records, looked up anew for every probe (Route 53 rule 64).
 //!
 //! The system's resolver is asked through getaddrinfo(3), which blocks a thread and cannot be cancelled. A probe stops
 //! waiting after its timeout; the look-up goes on in a task of its own and keeps its permit until the thread is free, so a
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::blame::Miss;
 use crate::health::{FailureReason, NothingReason};
+use crate::limits::PROBE_ADDRESSES;
 
 /// How the C libraries say that the name was looked up and is not there (`EAI_NONAME`, `EAI_NODATA`). The standard library
 /// keeps only the text; it is not translated, since nothing here calls setlocale(3). What is not in the list, a temporary
@@ -27,15 +28,15 @@ const NO_SUCH_NAME: [&str; 5] = [
     "nodename nor servname provided, or not known", // BSD and macOS, EAI_NONAME
 ];
 
-/// The first IPv4 address of a name, waiting at most `limit`.
+/// The IPv4 addresses of a name, at least one and at most [`PROBE_ADDRESSES`], waiting at most `limit`.
 pub(super) async fn lookup(
     name: &str,
     limit: Duration,
     lookups: &Arc<Semaphore>,
-) -> Result<IpAddr, Miss> {
+) -> Result<Vec<IpAddr>, Miss> {
     let asking = ask(name.to_owned(), Arc::clone(lookups));
     match timeout(limit, asking).await {
-        Ok(Ok(addresses)) => first_ipv4(&addresses),
+        Ok(Ok(addresses)) => only_ipv4(addresses),
         Ok(Err(error)) => Err(judge(&error)),
         Err(_) => Err(Miss::Nothing(NothingReason::Resolver)),
     }
@@ -51,9 +52,13 @@ async fn ask(name: String, lookups: Arc<Semaphore>) -> io::Result<Vec<IpAddr>> {
     asking.await.map_err(io::Error::other)?
 }
 
-fn first_ipv4(addresses: &[IpAddr]) -> Result<IpAddr, Miss> {
-    let first = addresses.iter().copied().find(IpAddr::is_ipv4);
-    first.ok_or(Miss::Failure(FailureReason::NoAddress))
+/// Each address once, sorted: the resolver may turn them around, and it must not matter which of too many are left out.
+fn only_ipv4(mut addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, Miss> {
+    addresses.retain(IpAddr::is_ipv4);
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses.truncate(PROBE_ADDRESSES);
+    if addresses.is_empty() { Err(Miss::Failure(FailureReason::NoAddress)) } else { Ok(addresses) }
 }
 
 fn judge(error: &io::Error) -> Miss {
@@ -89,11 +94,13 @@ mod tests {
     fn rule_64_only_ipv4_is_taken() {
         let parse = |texts: &[&str]| texts.iter().flat_map(|text| text.parse()).collect::<Vec<_>>();
         assert_eq!(
-            first_ipv4(&parse(&["2001:db8::1", "192.0.2.1", "192.0.2.2"])),
-            Ok(IpAddr::from([192, 0, 2, 1]))
+            only_ipv4(parse(&["2001:db8::1", "192.0.2.2", "192.0.2.1", "192.0.2.2"])),
+            Ok(parse(&["192.0.2.1", "192.0.2.2"]))
         );
+        let many = (0..=255).map(|last| IpAddr::from([192, 0, 2, last])).collect();
+        assert_eq!(only_ipv4(many).unwrap().len(), PROBE_ADDRESSES);
         for none in [&["2001:db8::1"][..], &[]] {
-            assert_eq!(first_ipv4(&parse(none)), Err(Miss::Failure(FailureReason::NoAddress)));
+            assert_eq!(only_ipv4(parse(none)), Err(Miss::Failure(FailureReason::NoAddress)));
         }
     }
 
@@ -104,7 +111,7 @@ mod tests {
         let result = lookup("::1", Duration::from_secs(5), &lookups).await;
         assert_eq!(result, Err(Miss::Failure(FailureReason::NoAddress)));
         let result = lookup("127.0.0.1", Duration::from_secs(5), &lookups).await;
-        assert_eq!(result, Ok(IpAddr::from([127, 0, 0, 1])));
+        assert_eq!(result, Ok(vec![IpAddr::from([127, 0, 0, 1])]));
     }
 
     #[tokio::test]

@@ -2,11 +2,11 @@
 
 use std::io;
 use std::mem::size_of;
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsRawFd, RawFd};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::limits::TCP_SEND_BUFFER_OCTETS;
 
@@ -51,6 +51,15 @@ pub fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+/// Binds a socket that will connect to an address of ours. Its port is chosen when it connects, so that there may be as many as
+/// 28,000 connections to each endpoint and not all together (`IP_BIND_ADDRESS_NO_PORT`, Linux 4.2).
+pub fn bind_source(socket: &impl AsFd, source: IpAddr) -> io::Result<()> {
+    let descriptor = socket.as_fd().as_raw_fd();
+    // A kernel that does not know it only has fewer ports.
+    let _ = set_option(descriptor, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1);
+    SockRef::from(socket).bind(&SocketAddr::new(source, 0).into())
 }
 
 /// Ignores path MTU news, which anybody can forge: answers are at most 1232 octets and need no fragments (RFC 9715 §3.1).

@@ -199,3 +199,29 @@ async fn a_reply_that_drips_is_a_timeout() {
     assert_eq!(observation, failed(FailureReason::Timeout));
     assert!(start.elapsed() < PATIENCE);
 }
+
+#[tokio::test]
+async fn method_and_header_fields_are_the_checks() {
+    for method in ["HEAD", "POST", "OPTIONS"] {
+        let asked = Asked::default();
+        let seen = asked.clone();
+        let endpoint = Responder::start(move |mut stream| {
+            let seen = seen.clone();
+            async move {
+                seen.put(read_request(&mut stream).await);
+                close_after(stream, &status_reply(200)).await;
+            }
+        })
+        .await;
+        let headers = [("x-token", "a b"), ("user-agent", "probe/1")];
+        let headers = headers.map(|(name, value)| (name.into(), value.into())).into();
+        let check = HttpCheck { method: method.into(), headers, ..http() };
+        assert!(is_success(&probe(&target(Protocol::Http(check), endpoint.address)).await));
+        let request = asked.text();
+        assert!(request.starts_with(&format!("{method} /healthz HTTP/1.1\r\n")), "{request}");
+        for field in ["\r\nx-token: a b\r\n", "\r\nuser-agent: probe/1\r\n"] {
+            assert_eq!(request.matches(field).count(), 1, "{field:?} in {request:?}");
+        }
+        assert_eq!(request.matches("user-agent").count(), 1);
+    }
+}

@@ -3,9 +3,17 @@
 //! Upper bounds are seconds, so that a busy machine does not fail them; what must be prompt is proved by order instead
 //! (the sink looks into the view when it is told).
 
+mod body;
+mod certificate;
+mod dns;
 mod http;
+mod http2;
+mod icmp;
+mod prometheus;
+mod redirect;
 mod responder;
 mod schedule;
+mod source;
 mod tcp;
 mod tls;
 
@@ -13,7 +21,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempt::{Tools, observe};
+use super::attempt::{Probed, Tools, observe};
+use super::egress::Egress;
 use crate::health::{
     CheckSpec, Damping, FailureReason, HttpCheck, NothingReason, Observation, ProbeAddress,
     ProbeTarget, Protocol, Recovery, StatusSet, TcpCheck, Threshold, TlsCheck,
@@ -61,16 +70,32 @@ fn impatient(protocol: Protocol, address: SocketAddr, timeout_ms: u64) -> ProbeT
     target_of(CheckSpec { timeout, ..check(protocol, address.port()) }, address)
 }
 
+/// Tools that may send where any prober may.
+fn tools() -> Tools {
+    Tools::new(16, Egress::default())
+}
+
 /// Probes once; again if this machine was too busy to judge.
 async fn probe(target: &ProbeTarget) -> Observation {
-    let tools = Tools::new(16);
-    for _ in 0..5 {
-        match observe(target, &tools).await {
-            Observation::Nothing(NothingReason::Late) => {}
-            observation => return observation,
+    look(target, &tools()).await.observation
+}
+
+/// The same with tools of the test's own, and with all that was learnt.
+async fn look(target: &ProbeTarget, tools: &Tools) -> Probed {
+    let mut probed = observe(target, tools).await;
+    for _ in 0..4 {
+        if probed.observation != Observation::Nothing(NothingReason::Late) {
+            break;
         }
+        probed = observe(target, tools).await;
     }
-    Observation::Nothing(NothingReason::Late)
+    probed
+}
+
+/// A target by that name, with that [`check`].
+fn target_by_name(protocol: Protocol, name: &str, port: u16) -> ProbeTarget {
+    let address = ProbeAddress::Name(name.into());
+    ProbeTarget { check: Arc::new(check(protocol, port)), address }
 }
 
 fn failed(reason: FailureReason) -> Observation {

@@ -9,9 +9,9 @@ use tokio::time::{sleep, timeout};
 
 use super::responder::{Responder, close_after, deserted, read_request, status_reply};
 use super::*;
-use crate::health::{Status, TargetId, TcpCheck, View};
+use crate::health::{Happening, Memory, Plan, Status, TargetId, TcpCheck, View};
 use crate::limits::FIRST_ROUND_SECONDS;
-use crate::probe::{Prober, Sink, Transition};
+use crate::probe::{Prober, ProberOptions, Sink};
 
 const FIRST: TargetId = TargetId(0);
 const SECOND: TargetId = TargetId(1);
@@ -21,10 +21,10 @@ fn ignore() -> Sink {
 }
 
 /// A sink that keeps what it is told.
-fn collect() -> (Sink, Arc<Mutex<Vec<Transition>>>) {
+fn collect() -> (Sink, Arc<Mutex<Vec<Happening>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let telling = Arc::clone(&told);
-    (Arc::new(move |transition| telling.lock().unwrap().push(transition.clone())), told)
+    (Arc::new(move |happening| telling.lock().unwrap().push(happening)), told)
 }
 
 fn http_target(endpoint: &Responder) -> ProbeTarget {
@@ -32,13 +32,17 @@ fn http_target(endpoint: &Responder) -> ProbeTarget {
 }
 
 fn start(targets: &[ProbeTarget], sink: Sink) -> (Prober, Arc<View>) {
+    start_with(targets, ProberOptions { sink, ..ProberOptions::default() })
+}
+
+fn start_with(targets: &[ProbeTarget], options: ProberOptions) -> (Prober, Arc<View>) {
     let view = Arc::new(View::new(targets.len()));
-    (Prober::start(targets, Arc::clone(&view), sink), view)
+    (Prober::start(&Plan::of(targets), Arc::clone(&view), options).unwrap(), view)
 }
 
 fn replace(prober: &Prober, targets: &[ProbeTarget]) -> Arc<View> {
     let view = Arc::new(View::new(targets.len()));
-    prober.replace(targets, Arc::clone(&view));
+    prober.replace(&Plan::of(targets), Arc::clone(&view));
     view
 }
 
@@ -59,40 +63,41 @@ async fn rule_59_an_endpoint_goes_down_and_comes_back_after_its_thresholds() {
     eventually("down", || view.status(FIRST) == Status::Down).await;
     status.store(204, Ordering::SeqCst);
     eventually("up again", || view.status(FIRST) == Status::Up).await;
-    eventually("all told", || told.lock().unwrap().len() == 3).await;
+    eventually("all told", || told.lock().unwrap().len() == 2).await;
 
     let told = told.lock().unwrap();
-    let seen: Vec<_> = told.iter().map(|one| (one.from, one.to, one.streak)).collect();
-    assert_eq!(
-        seen,
-        [
-            (Status::Unknown, Status::Up, 1),
-            (Status::Up, Status::Down, 2),
-            (Status::Down, Status::Up, 2)
-        ]
-    );
-    assert_eq!(told[1].cause, failed(FailureReason::Status(500)));
-    assert_eq!((told[1].id, &told[1].target), (FIRST, &http_target(&endpoint)));
+    let target = http_target(&endpoint).to_string();
+    let expected = [("up", "down", "status 500"), ("down", "up", "answered in ")];
+    for (happening, (from, to, reason)) in told.iter().zip(expected) {
+        let Happening::Endpoint { from: was, to: is, reason: why, streak, .. } = happening else {
+            panic!("{happening:?}");
+        };
+        assert_eq!((was.as_str(), is.as_str(), *streak), (from, to, 2));
+        assert!(why.starts_with(reason), "{why}");
+        assert!(matches!(happening, Happening::Endpoint { target: told, .. } if *told == target));
+    }
 }
 
 /// The answer after a decision is the changed one: no poll, no task, no time lies between.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rule_1_a_decision_is_in_the_view_before_it_is_told() {
-    let status = Arc::new(AtomicUsize::new(200));
+    let status = Arc::new(AtomicUsize::new(500));
     let endpoint = Responder::switched(Arc::clone(&status)).await;
     let target = http_target(&endpoint);
     let view = Arc::new(View::new(1));
     let (told, wrong) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (telling, mistaking, watched) = (Arc::clone(&told), Arc::clone(&wrong), Arc::clone(&view));
-    let sink: Sink = Arc::new(move |transition| {
-        let is_wrong = watched.status(transition.id) != transition.to;
+    let sink: Sink = Arc::new(move |happening| {
+        let Happening::Endpoint { to, .. } = happening else { return };
+        let is_wrong = watched.status(FIRST).to_string() != to;
         mistaking.fetch_add(is_wrong.into(), Ordering::SeqCst);
         telling.fetch_add(1, Ordering::SeqCst);
     });
-    let _prober = Prober::start(&[target], Arc::clone(&view), sink);
+    let options = ProberOptions { sink, ..ProberOptions::default() };
+    let _prober = Prober::start(&Plan::of(&[target]), Arc::clone(&view), options).unwrap();
     for round in 1..=6 {
         eventually("told", || told.load(Ordering::SeqCst) >= round).await;
-        status.store(if round % 2 == 0 { 200 } else { 500 }, Ordering::SeqCst);
+        status.store(if round % 2 == 0 { 500 } else { 200 }, Ordering::SeqCst);
     }
     assert_eq!(wrong.load(Ordering::SeqCst), 0);
 }
@@ -146,7 +151,7 @@ async fn the_first_round_ends_with_an_error_of_our_own_side_too() {
     let (prober, view) = start(&[target], ignore());
     first_round(&prober).await;
     assert_eq!(view.status(FIRST), Status::Unknown);
-    let tally = &prober.statistics()[0].tally;
+    let tally = &prober.known()[0].tally;
     assert!(tally.nothings > 0 && tally.successes + tally.failures == 0);
 }
 
@@ -168,8 +173,8 @@ async fn two_hundred_targets_are_known_after_one_round() {
 async fn statistics_count_results_and_keep_the_last() {
     let endpoint = Responder::status(503).await;
     let (prober, view) = start(&[http_target(&endpoint)], ignore());
-    eventually("three probes", || prober.statistics()[0].tally.failures >= 3).await;
-    let one = prober.statistics().remove(0);
+    eventually("three probes", || prober.known()[0].tally.failures >= 3).await;
+    let one = prober.known().remove(0);
     assert_eq!((one.id, one.status, one.tally.successes), (FIRST, Status::Down, 0));
     assert_eq!(one.tally.last_failure, Some(FailureReason::Status(503)));
     assert!(one.streak >= 3 && one.tally.last_probe.is_some_and(|last| last > one.since));
@@ -182,13 +187,13 @@ async fn a_reload_keeps_what_is_known_of_equal_targets() {
     let (good, bad) = ((http_target(&good), good), (http_target(&bad), bad));
     let (prober, _) = start(&[good.0.clone(), bad.0.clone()], ignore());
     first_round(&prober).await;
-    let before = prober.statistics();
+    let before = prober.known();
 
     let new = target(Protocol::Tcp(TcpCheck::default()), good.1.address);
     let view = replace(&prober, &[bad.0.clone(), new.clone(), good.0.clone()]);
     assert_eq!(view.status(TargetId(0)), Status::Down);
     assert_eq!(view.status(TargetId(2)), Status::Up);
-    let after = prober.statistics();
+    let after = prober.known();
     assert_eq!(after.iter().map(|one| &one.target).collect::<Vec<_>>(), [&bad.0, &new, &good.0]);
     for (old, kept) in [(&before[0], &after[2]), (&before[1], &after[0])] {
         assert_eq!(old.since, kept.since);
@@ -221,7 +226,7 @@ async fn a_probe_under_way_lands_in_the_new_view_under_its_new_number() {
     gate.add_permits(1);
     eventually("decided", || new.status(SECOND) == Status::Down).await;
     assert_eq!(old.status(FIRST), Status::Unknown);
-    assert_eq!(prober.statistics()[1].tally.failures, 1);
+    assert_eq!(prober.known()[1].tally.failures, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -231,7 +236,7 @@ async fn a_removed_target_is_left_alone_and_comes_back_unknown() {
     let (prober, _) = start(std::slice::from_ref(&target), ignore());
     first_round(&prober).await;
     replace(&prober, &[]);
-    assert!(prober.statistics().is_empty());
+    assert!(prober.known().is_empty());
     sleep(Duration::from_millis(300)).await;
     let accepted = endpoint.accepted();
     sleep(Duration::from_millis(500)).await;
@@ -244,7 +249,7 @@ async fn a_removed_target_is_left_alone_and_comes_back_unknown() {
     replace(&prober, &[]);
     let view = replace(&prober, &[gone]);
     assert_eq!(view.status(FIRST), Status::Unknown);
-    assert_eq!(prober.statistics()[0].tally.total(), 0);
+    assert_eq!(prober.known()[0].tally.total(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -260,7 +265,7 @@ async fn a_target_named_twice_runs_once_and_writes_both_numbers() {
     assert_eq!(view.down_count(), 2);
     let view = replace(&prober, &[twice.clone(), twice.clone(), twice]);
     assert_eq!(view.down_count(), 3);
-    assert_eq!(prober.statistics().len(), 3);
+    assert_eq!(prober.known().len(), 3);
     assert_eq!(endpoint.accepted(), 1);
 }
 
@@ -307,7 +312,7 @@ async fn a_crash_is_noticed_and_the_target_is_probed_on() {
     assert_eq!(view.status(FIRST), Status::Down);
     status.store(200, Ordering::SeqCst);
     eventually("up", || view.status(FIRST) == Status::Up).await;
-    let one = prober.statistics().remove(0);
+    let one = prober.known().remove(0);
     assert_eq!(one.tally.last_nothing, Some(NothingReason::Crashed));
     assert_eq!(one.tally.nothings, 1);
 }
@@ -388,4 +393,49 @@ async fn an_edited_pace_keeps_the_status() {
     let slower = CheckSpec { every: Duration::from_secs(3600), ..CheckSpec::clone(&old.check) };
     let view = replace(&prober, &[target_of(slower, address)]);
     assert_eq!(view.status(FIRST), Status::Down);
+}
+
+/// R18: whatever hangs in the prober, it begins anew beside it, and no answer changes meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_prober_that_stands_still_is_started_anew_and_states_are_held() {
+    let status = Arc::new(AtomicUsize::new(500));
+    let endpoint = Responder::switched(Arc::clone(&status)).await;
+    let good = Responder::status(200).await;
+    let (sink, told) = collect();
+    let (prober, view) = start(&[http_target(&endpoint), http_target(&good)], sink);
+    first_round(&prober).await;
+    let stuck = prober.supervisor.board();
+    let freezing = std::thread::spawn(move || stuck.freeze(Duration::from_secs(6)));
+    let is_restart = |one: &Happening| matches!(one, Happening::ProberRestarted { .. });
+    eventually("restarted", || told.lock().unwrap().iter().any(is_restart)).await;
+    assert_eq!((view.status(FIRST), view.status(SECOND)), (Status::Down, Status::Up));
+    assert!(!freezing.is_finished(), "what hangs still hangs");
+    status.store(200, Ordering::SeqCst);
+    eventually("probed on", || view.status(FIRST) == Status::Up).await;
+    assert!(prober.age() < Duration::from_secs(5));
+    freezing.join().unwrap();
+}
+
+/// What is remembered decides until something else is seen, and start-up waits for nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_remembered_is_believed_at_start() {
+    let silent = Responder::silent().await;
+    let target = impatient(Protocol::Http(http()), silent.address, 60_000);
+    let memory = Memory {
+        key: target.key(),
+        status: Status::Down,
+        relapses: 2,
+        changed_ago_ms: 5_000,
+        recovered_ago_ms: None,
+        seen_ago_ms: Some(1_000),
+        latency_us: 700,
+    };
+    let memories = vec![memory.clone()];
+    let options = ProberOptions { memories, ..ProberOptions::default() };
+    let (prober, view) = start_with(std::slice::from_ref(&target), options);
+    first_round(&prober).await;
+    assert_eq!((view.status(FIRST), view.latency_us(FIRST)), (Status::Down, Some(700)));
+    let kept = prober.memories().unwrap().remove(0);
+    assert_eq!((kept.key, kept.status, kept.relapses), (memory.key, Status::Down, 2));
+    assert!(kept.changed_ago_ms >= 5_000);
 }

@@ -148,3 +148,72 @@ async fn an_endless_handshake_ends() {
 fn is_tls_failure(observation: &Observation) -> bool {
     matches!(observation, Observation::Failure(FailureReason::Tls(_)))
 }
+
+/// Answers a handshake that names `www` with an alert, and any other with a sound one; notes the names it went through with.
+async fn picky(alert: u8, asked: Asked) -> Responder {
+    let acceptor = honest(&version::TLS13);
+    Responder::start(move |mut stream| {
+        let (acceptor, asked) = (acceptor.clone(), asked.clone());
+        async move {
+            let mut hello = [0; 2048];
+            let octets = stream.peek(&mut hello).await.unwrap_or(0);
+            if hello[..octets].windows(3).any(|window| window == b"www") {
+                let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut hello).await;
+                close_after(stream, &[21, 3, 3, 0, 2, 2, alert]).await;
+            } else {
+                serve(acceptor, stream, asked).await;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn rule_62_a_name_that_is_refused_is_left_out_once() {
+    // RFC 8446 §6: handshake_failure 40, unrecognized_name 112; bad_certificate 42 is about something else.
+    for (alert, passes, connections) in [(112, true, 2), (40, true, 2), (42, false, 1)] {
+        let asked = Asked::default();
+        let endpoint = picky(alert, asked.clone()).await;
+        let check = Protocol::Http(https(Some("www.example.com")));
+        let observation = probe(&target(check, endpoint.address)).await;
+        assert_eq!(is_success(&observation), passes, "{alert}: {observation}");
+        assert!(passes || is_tls_failure(&observation), "{observation}");
+        assert_eq!(endpoint.accepted(), connections, "{alert}");
+        assert!(!passes || asked.text().starts_with("sni none\r\n"), "{}", asked.text());
+        assert!(!passes || asked.text().contains("host: www.example.com"), "{}", asked.text());
+    }
+}
+
+/// The second handshake is refused as well: there is no third.
+#[tokio::test]
+async fn rule_62_a_peer_that_refuses_every_name_is_a_failure() {
+    let endpoint = Responder::start(|mut stream| async move {
+        let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 2048]).await;
+        close_after(stream, &[21, 3, 3, 0, 2, 2, 112]).await;
+    })
+    .await;
+    for (host, connections) in [(Some("www.example.com"), 2), (None, 3)] {
+        let observation = probe(&target(Protocol::Http(https(host)), endpoint.address)).await;
+        assert!(is_tls_failure(&observation), "{observation}");
+        assert_eq!(endpoint.accepted(), connections);
+    }
+}
+
+#[tokio::test]
+async fn a_name_can_be_hidden_or_another_one() {
+    for (hides_name, server_name, sni) in [
+        (true, None, "none"),
+        (false, Some("b.example"), "b.example"),
+        (true, Some("b.example"), "none"),
+    ] {
+        let asked = Asked::default();
+        let endpoint = endpoint(honest(&version::TLS13), asked.clone()).await;
+        let server_name = server_name.map(Into::into);
+        let tls = Some(TlsCheck { hides_name, server_name, ..TlsCheck::default() });
+        let check = HttpCheck { tls, ..https(Some("www.example.com")) };
+        assert!(is_success(&probe(&target(Protocol::Http(check), endpoint.address)).await));
+        let asked = asked.text();
+        assert!(asked.starts_with(&format!("sni {sni}\r\n")), "{asked}");
+        assert!(asked.contains("host: www.example.com"), "{asked}");
+    }
+}
