@@ -1,313 +1,238 @@
-//! `[check.NAME]`: how endpoints are probed. A check refers to nothing, so that what is typed is what it means.
+//! `[check.NAME]`: how endpoints are probed, or from what else their health comes.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `kind` | the kinds of checks, and which keys have a meaning for which |
+//! | `http`, `headers`, `tcp`, `tls`, `dns`, `grpc`, `prometheus`, `external` | what one kind reads |
+//! | `calculated` | checks of other checks: the only ones that refer to anything |
+//! | `place` | hosts, ports and addresses |
+//! | `timing`, `recovery` | how often, how long, how many times; and how what is down comes back |
+//!
+//! A check with a mistake is a hole: it is there for those that name it, and has nothing compiled.
 
-use std::net::IpAddr;
+mod calculated;
+mod dns;
+mod external;
+mod grpc;
+mod headers;
+mod http;
+mod kind;
+mod place;
+mod prometheus;
+mod recovery;
+mod tcp;
+mod timing;
+mod tls;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::CompiledCheck;
-use super::diagnostic::{Findings, Span};
+use super::diagnostic::{Diagnostic, Findings, Span};
 use super::document::Entry;
-use super::reader::{Item, Spanned, Table, Value};
-use super::value::format_duration;
+use super::reader::{Spanned, Table, Value};
 use crate::health::{
-    CheckSpec, HttpCheck, ProbeAddress, Protocol, StatusSet, TcpCheck, Threshold, TlsCheck,
+    CheckSpec, Damping, LatencyMeasure, Pattern, PatternError, ProbeAddress, Protocol, Recovery,
 };
-use crate::limits::{CHECK_EVERY_SECONDS, CHECK_THRESHOLD, CHECK_TIMEOUT_MS};
 use crate::wire::Name;
+use calculated::Calculated;
+pub(super) use calculated::connect;
+use kind::Kind;
 
-const NO_KIND: &str = "write one of http = \"/path\", https = \"/path\" or tcp = 5432";
-
-const FUTURE: &[(&str, &str)] = &[
-    ("dns", NOT_BUILT),
-    ("icmp", NOT_BUILT),
-    ("grpc", NOT_BUILT),
-    ("prometheus", NOT_BUILT),
-    ("external", NOT_BUILT),
-    ("calculated", NOT_BUILT),
+/// What people may expect among the keys, and what it is here.
+const NOTES: &[(&str, &str)] = &[
     ("interval", "the time between probes is `every`"),
     ("threshold", "the thresholds are `down_after` and `up_after`"),
     ("path", "the path is the value of `http` or `https`: https = \"/healthz\""),
-    ("type", NO_KIND),
+    ("sni", "it stands in the table: tls = { sni = false }"),
+    ("verify", "it stands in the table: tls = { verify = true }"),
+    ("status", "the statuses that pass are `expect`: expect = \"200-299\""),
+    ("regex", "a regular expression is `body_regex`, or `expect_regex` with `tcp`"),
 ];
 
-const NOT_BUILT: &str = "checks of this kind are not built yet; there are http, https and tcp";
+const LATENCIES: &[(&str, LatencyMeasure)] = &[
+    ("average", LatencyMeasure::Average),
+    ("p50", LatencyMeasure::P50),
+    ("p95", LatencyMeasure::P95),
+];
 
 /// A check as it was typed.
 pub(super) struct Check<'t> {
     pub(super) name: Spanned<&'t str>,
-    /// Nothing if it has a mistake.
+    /// Nothing if it has a mistake. What it is calculated from is put in by [`connect`].
     pub(super) compiled: Option<CompiledCheck>,
+    calculated: Option<Calculated<'t>>,
 }
 
-/// What kind of check it is, with where that was said.
-enum Kind<'t> {
-    Http { tls: bool, path: Value<'t> },
-    Tcp { port: Value<'t> },
+/// What is asked, of which port, and of whom if not of the endpoint.
+struct Asked {
+    protocol: Protocol,
+    port: u16,
+    address: Option<ProbeAddress>,
 }
 
-pub(super) fn read<'t>(entry: Entry<'t>, findings: &mut Findings<'_>) -> Check<'t> {
+impl Check<'_> {
+    /// The checks that it is calculated from.
+    pub(super) fn children(&self) -> &[Spanned<&str>] {
+        self.calculated.as_ref().map_or(&[], |calculated| &*calculated.children)
+    }
+}
+
+/// Reads a check of the zone with this apex.
+pub(super) fn read<'t>(entry: Entry<'t>, apex: &Name, findings: &mut Findings<'_>) -> Check<'t> {
     let Entry { name, mut table } = entry;
-    let spec = read_spec(&name, &mut table, findings);
-    let address = table.take("address");
-    let address = address.map(|item| read_address(&item.value, findings));
-    table.finish(FUTURE, findings);
-    let compiled = spec.map(|spec| CompiledCheck {
+    let Some((kind, value)) = kind::read(&name, &mut table, findings) else {
+        kind::take_all(&mut table);
+        table.finish(NOTES, findings);
+        return Check { name, compiled: None, calculated: None };
+    };
+    kind::report_misplaced(kind, &mut table, findings);
+    let calculated = match kind {
+        Kind::Calculated => calculated::read(&value, findings),
+        _ => None,
+    };
+    let asked = match &calculated {
+        Some(calculated) => Some(calculated.as_asked()),
+        None => read_asked(kind, &value, (&name, apex), &mut table, findings),
+    };
+    let spec = read_spec(kind, asked.as_ref(), &mut table, findings);
+    let address = table.take("address").and_then(|item| place::read_address(&item.value, findings));
+    table.finish(NOTES, findings);
+    let compiled = asked.zip(spec).map(|(asked, spec)| CompiledCheck {
         name: name.value.into(),
         spec: Arc::new(spec),
-        address: address.flatten(),
+        address: asked.address.or(address),
     });
-    Check { name, compiled }
+    Check { name, compiled, calculated }
 }
 
+fn read_asked(
+    kind: Kind,
+    value: &Value<'_>,
+    (name, apex): (&Spanned<&str>, &Name),
+    table: &mut Table<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<Asked> {
+    match kind {
+        Kind::Http | Kind::Https => http::read(kind, value, table, findings),
+        Kind::Tcp => tcp::read(value, table, findings),
+        Kind::Dns => dns::read(value, table, findings),
+        Kind::Icmp => read_icmp(value, findings),
+        Kind::Grpc => grpc::read(value, table, findings),
+        Kind::Prometheus => prometheus::read(value, table, findings),
+        Kind::External => external::read(value, name, apex, findings),
+        Kind::Calculated => None,
+    }
+}
+
+fn read_icmp(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<Asked> {
+    if value.boolean(findings)? {
+        return Some(Asked { protocol: Protocol::Icmp, port: 0, address: None });
+    }
+    findings.error(value.span(), "a check that does not ping asks nothing").help(
+        "write icmp = true, or what else to probe; disabled = true keeps a check from probing",
+    );
+    None
+}
+
+/// Everything but the protocol. Nothing without one, but what is typed is looked at.
 fn read_spec(
-    name: &Spanned<&str>,
+    kind: Kind,
+    asked: Option<&Asked>,
     table: &mut Table<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<CheckSpec> {
-    let kind = read_kind(name, table, findings);
-    let timing = read_timing(table, findings);
-    let (down_after, up_after) = read_thresholds(table, findings);
-    let protocol = match kind {
-        Some(Kind::Http { tls, path }) => read_http(tls, &path, table, findings),
-        Some(Kind::Tcp { port }) => read_tcp(&port, table, findings),
-        None => {
-            for key in ["host", "port", "expect"] {
-                table.take(key);
-            }
-            None
-        }
-    };
-    let (every, timeout) = timing?;
-    let (protocol, port) = protocol?;
-    let (down_after, up_after) = (down_after?, up_after?);
-    let spec = CheckSpec::new(protocol, port);
-    Some(CheckSpec { every, retry: every, timeout, down_after, up_after, ..spec })
-}
-
-/// Exactly one of the three kinds.
-fn read_kind<'t>(
-    name: &Spanned<&str>,
-    table: &mut Table<'t>,
-    findings: &mut Findings<'_>,
-) -> Option<Kind<'t>> {
-    let mut kinds = ["http", "https", "tcp"].into_iter().filter_map(|key| table.take(key));
-    let Some(first) = kinds.next() else {
-        let message = format!("the check `{}` does not say what to probe", name.value);
-        findings.error(name.span.clone(), message).help(NO_KIND);
-        return None;
-    };
-    if let Some(second) = kinds.next() {
-        let (one, other) = (first.key.value, second.key.value);
-        let message = format!("the check `{}` is both `{one}` and `{other}`", name.value);
-        findings
-            .error(second.key.span, message)
-            .related(first.key.span, "already said here")
-            .help("make two checks of it");
-        return None;
-    }
-    Some(match first.key.value {
-        "tcp" => Kind::Tcp { port: first.value },
-        key => Kind::Http { tls: key == "https", path: first.value },
+    let protocol = asked.map(|asked| &asked.protocol);
+    let times = timing::read(kind, protocol, table, findings);
+    let (down_after, up_after) = timing::read_thresholds(table, findings);
+    let recovery = recovery::read(table, findings);
+    let sources = table.take("source").map(|item| place::read_sources(&item.value, findings));
+    let latency = table.take("latency").and_then(|item| item.value.word(LATENCIES, findings));
+    let mut read_flag = |key| table.take(key).and_then(|item| item.value.boolean(findings));
+    let (is_inverted, is_disabled) = (read_flag("inverted"), read_flag("disabled"));
+    let asked = asked?;
+    let spec = CheckSpec::new(asked.protocol.clone(), asked.port);
+    let timing::Times { every, retry, timeout, phases } = times?;
+    // What is reported or calculated comes and goes with what it comes from, as with Route 53.
+    let usual = if kind.is_probed() { spec.recovery } else { Recovery::Damped(Damping::NONE) };
+    Some(CheckSpec {
+        every,
+        retry,
+        timeout,
+        phases,
+        down_after: down_after?,
+        up_after: up_after?,
+        recovery: recovery.unwrap_or(usual),
+        sources: sources.unwrap_or_default(),
+        latency: latency.unwrap_or_default(),
+        is_inverted: is_inverted.unwrap_or_default(),
+        is_disabled: is_disabled.unwrap_or_default(),
+        ..spec
     })
 }
 
-fn read_http(
-    tls: bool,
-    path: &Value<'_>,
-    table: &mut Table<'_>,
-    findings: &mut Findings<'_>,
-) -> Option<(Protocol, u16)> {
-    let host = table.take("host");
-    let host = host.map(|item| read_host(&item.value, findings));
-    let port = table.take("port");
-    let port = port.map(|item| read_port(&item.value, findings));
-    let expect = table.take("expect");
-    let expect = expect.map(|item| read_expect(&item.value, findings));
-    let path = read_path(path, findings)?;
-    let default_port = if tls { 443 } else { 80 };
-    let check = HttpCheck {
-        tls: tls.then(TlsCheck::default),
-        host: host.flatten(),
-        expect: expect.flatten().unwrap_or_default(),
-        ..HttpCheck::new(&path)
-    };
-    Some((Protocol::Http(check), port.unwrap_or(Some(default_port))?))
-}
-
-fn read_tcp(
-    port: &Value<'_>,
-    table: &mut Table<'_>,
-    findings: &mut Findings<'_>,
-) -> Option<(Protocol, u16)> {
-    let tcp = "a check with `tcp` only connects";
-    let notes = [
-        ("host", format!("{tcp}; a host is asked for by `http` and `https`")),
-        ("expect", format!("{tcp}; a status is expected by `http` and `https`")),
-        ("port", "the port is the value of `tcp`".to_owned()),
-    ];
-    for (key, note) in notes {
-        if let Some(Item { key, .. }) = table.take(key) {
-            let message = format!("`{}` has no meaning with `tcp`", key.value);
-            findings.error(key.span, message).help(note);
+/// Whether a query of it has the endpoint's address in it.
+pub(super) fn names_endpoint(check: &CheckSpec) -> bool {
+    match &check.protocol {
+        Protocol::Prometheus(metric) => metric.query.contains("{address}"),
+        Protocol::Calculated(calculated) => {
+            calculated.children.iter().any(|child| names_endpoint(&child.check))
         }
+        _ => false,
     }
-    Some((Protocol::Tcp(TcpCheck::default()), read_port(port, findings)?))
 }
 
-fn read_port(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<u16> {
-    let port = value.integer(1..=65_535, findings)?;
-    u16::try_from(port).ok()
-}
-
-fn read_path(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<Box<str>> {
-    let text = value.string("a path such as \"/healthz\"", findings)?;
-    if text.value.contains("://") {
-        let message = format!("`{}` is a path, not a URL", value.name);
-        findings.error(text.span, message).help(
-            "write the path here, the host as `host`; the address comes from the pool or `address`",
-        );
+/// What an answer must have in it: a text or, under another key, a regular expression.
+fn read_pattern(
+    text_key: &'static str,
+    regex_key: &'static str,
+    table: &mut Table<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<Pattern> {
+    let text = table.take(text_key);
+    let regex = table.take(regex_key);
+    if let (Some(text), Some(regex)) = (&text, &regex) {
+        report_both(&text.key, &regex.key, findings)
+            .help("an expression can say both: \"(?s)one.*two|two.*one\"");
         return None;
     }
-    match HttpCheck::parse_path(text.value) {
-        Ok(path) => Some(path),
+    let is_regex = regex.is_some();
+    let value = text.or(regex)?.value;
+    let Some(text) = value.as_str() else {
+        let is_status = value.as_integer().is_some_and(|number| (100..600).contains(&number));
+        let help = is_status.then_some("a status is expected by `http` and `https`");
+        value.expected("a text such as \"ok\"", findings).help_if(help);
+        return None;
+    };
+    let parse = if is_regex { Pattern::parse_regex } else { Pattern::parse_text };
+    match parse(text) {
+        Ok(pattern) => Some(pattern),
         Err(error) => {
-            findings
-                .error(text.span, format!("`{}` is no path", value.name))
-                .label(error.to_string());
+            let what = if is_regex { "is no regular expression" } else { "cannot be looked for" };
+            let message = format!("`{}` {what}", value.name);
+            findings.error(value.span(), message).label(pattern_problem(&error));
             None
         }
     }
 }
 
-fn read_host(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<Box<str>> {
-    let text = value.string("a host name such as \"www.example.com\"", findings)?;
-    let host = text.value.strip_suffix('.').unwrap_or(text.value);
-    let parsed = HttpCheck::parse_host(host).map_err(|error| error.to_string());
-    match parsed.and_then(|parsed| expect_host(host).map(|()| parsed)) {
-        Ok(host) => Some(host),
-        Err(problem) => {
-            findings.error(text.span, format!("`{}` is no host name", value.name)).label(problem);
-            None
-        }
-    }
+/// One line of it: the library draws the expression, which stands above the caret already.
+fn pattern_problem(error: &PatternError) -> String {
+    let text = error.to_string();
+    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    last.trim().trim_start_matches("error: ").to_owned()
 }
 
-/// A name that DNS could hold, or an address.
-fn expect_host(host: &str) -> Result<(), String> {
-    if host.parse::<IpAddr>().is_ok() {
-        return Ok(());
-    }
-    Name::parse(host, &Name::root()).map(|_| ()).map_err(|error| error.to_string())
+/// Two keys of which one says it all.
+fn report_both<'f>(
+    first: &Spanned<&str>,
+    second: &Spanned<&str>,
+    findings: &'f mut Findings<'_>,
+) -> &'f mut Diagnostic {
+    let message = format!("`{}` and `{}` exclude each other", first.value, second.value);
+    findings.error(second.span.clone(), message).related(first.span.clone(), "the other one")
 }
 
-/// Rule 5: health of one address decided by probing another.
-fn read_address(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<ProbeAddress> {
-    let expected = "an address such as \"192.0.2.10\" or a host name";
-    let text = value.string(expected, findings)?;
-    match text.value.parse::<IpAddr>() {
-        Ok(address) if address.is_unspecified() || address.is_multicast() => {
-            findings.error(text.span, format!("nothing can be probed at `{address}`"));
-            None
-        }
-        Ok(address) => Some(ProbeAddress::Ip(address)),
-        Err(_) if looks_like_address(text.value) => {
-            value.expected(expected, findings);
-            None
-        }
-        Err(_) => read_host(value, findings).map(ProbeAddress::Name),
-    }
-}
-
-/// Digits and dots only: an address with a mistake rather than a name.
-fn looks_like_address(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit() || c == b'.')
-}
-
-/// `"200-299,301"`, `204`, or an array of both.
-fn read_expect(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<StatusSet> {
-    let values = value.as_array().unwrap_or_else(|| vec![*value]);
-    let texts: Option<Vec<String>> = values.iter().map(status_text).collect();
-    let Some(texts) = texts else {
-        let example = "statuses such as \"200-299,301\", 204 or [200, 204]";
-        value.expected(example, findings);
-        return None;
-    };
-    match StatusSet::parse(&texts.join(",")) {
-        Ok(set) => Some(set),
-        Err(error) => {
-            let message = format!("`{}` is no set of HTTP statuses", value.name);
-            findings.error(value.span(), message).label(error.to_string());
-            None
-        }
-    }
-}
-
-fn status_text(value: &Value<'_>) -> Option<String> {
-    let number = value.as_integer().map(|number| number.to_string());
-    number.or_else(|| value.as_str().map(str::to_owned))
-}
-
-/// `every` and `timeout`: a probe must end before the next one begins.
-fn read_timing(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<(Duration, Duration)> {
-    let (shortest, longest) = CHECK_EVERY_SECONDS;
-    let shortest = Duration::from_secs(shortest);
-    let longest = Duration::from_secs(longest);
-    let every = read_duration(table, "every", findings);
-    let interval = every.as_ref().map_or(CheckSpec::EVERY, |every| every.value);
-    let timeout = read_duration(table, "timeout", findings);
-    let time = timeout.as_ref().map_or(CheckSpec::TIMEOUT.min(interval), |timeout| timeout.value);
-    if let Some(every) = every.filter(|every| !(shortest..=longest).contains(&every.value)) {
-        let range = format!("from {} to {}", format_duration(shortest), format_duration(longest));
-        let label = format!("this is {}", format_duration(every.value));
-        findings.error(every.span, format!("`every` must be {range}")).label(label);
-        return None;
-    }
-    let timeout_span = timeout.map_or(0..0, |timeout| timeout.span);
-    if time < Duration::from_millis(CHECK_TIMEOUT_MS) {
-        let message = format!("`timeout` must be at least {CHECK_TIMEOUT_MS}ms");
-        findings.error(timeout_span, message);
-        return None;
-    }
-    check_order(time, interval, timeout_span, findings)
-}
-
-fn check_order(
-    timeout: Duration,
-    every: Duration,
-    span: Span,
-    findings: &mut Findings<'_>,
-) -> Option<(Duration, Duration)> {
-    if timeout > every {
-        let shown = format_duration(every);
-        let message = format!("`timeout` is longer than `every`, which is {shown}");
-        findings
-            .error(span, message)
-            .label("a probe must end before the next one begins")
-            .help(format!("write a timeout of at most \"{shown}\", or a longer `every`"));
-        return None;
-    }
-    Some((every, timeout))
-}
-
-fn read_duration(
-    table: &mut Table<'_>,
-    key: &'static str,
-    findings: &mut Findings<'_>,
-) -> Option<Spanned<Duration>> {
-    table.take(key)?.value.duration(findings)
-}
-
-/// `down_after` and `up_after`, the same number unless both are given (rule 59).
-fn read_thresholds(
-    table: &mut Table<'_>,
-    findings: &mut Findings<'_>,
-) -> (Option<Threshold>, Option<Threshold>) {
-    let mut read = |key| {
-        let item = table.take(key)?;
-        let count = item.value.integer(1..=i64::from(CHECK_THRESHOLD), findings);
-        Some(count.and_then(|count| u8::try_from(count).ok()?.try_into().ok()))
-    };
-    let down_after = read("down_after").unwrap_or(Some(Threshold::DEFAULT));
-    let up_after = read("up_after").unwrap_or(down_after);
-    (down_after, up_after)
+/// A text that is too long for its purpose, or has characters that its protocol cannot carry.
+fn refuse_text(name: &str, span: Span, problem: String, findings: &mut Findings<'_>) {
+    findings.error(span, format!("`{name}` cannot be sent as it is")).label(problem);
 }

@@ -17,11 +17,14 @@ use super::pool::{self, Pool};
 use super::reader::{Item, Spanned, Table, Value};
 use super::residency::{self, Residency};
 use super::value::is_entry_name;
-use crate::limits::{ENTRY_NAME_OCTETS, ZONE_ENTRIES};
+use crate::limits::{ENTRY_NAME_OCTETS, TTL_FLOOR_SECONDS, ZONE_ENTRIES};
 use crate::wire::{Name, Ttl};
 
 /// TTL of records in a zone that names none, in seconds.
 const DEFAULT_TTL_SECONDS: u32 = 300;
+
+/// What the soonest possible change of health caps a TTL to at the least, in a zone that does not say (RELIABILITY §5.7).
+pub(super) const DEFAULT_TTL_FLOOR_SECONDS: u32 = 5;
 
 const NOTES: &[(&str, &str)] = &[
     ("tests", "begin every test with [[test]]"),
@@ -41,6 +44,7 @@ pub(super) struct Document<'t> {
     pub(super) form: Form,
     pub(super) apex: Spanned<Name>,
     pub(super) ttl: Ttl,
+    pub(super) ttl_floor: Ttl,
     pub(super) groups: Vec<TypedGroup<'t>>,
     pub(super) collections: Vec<Collection<'t>>,
     pub(super) checks: Vec<Check<'t>>,
@@ -77,8 +81,11 @@ pub(super) fn read<'t>(tree: &'t DeTable<'t>, findings: &mut Findings<'_>) -> Op
     let origin = apex.as_ref().map_or_else(Name::root, |apex| apex.value.clone());
     let default_ttl = Ttl::from_seconds(DEFAULT_TTL_SECONDS).unwrap_or(Ttl::MAX);
     let ttl = table.take("ttl").and_then(|item| item.value.ttl(findings)).unwrap_or(default_ttl);
-    let checks =
-        read_section(&mut table, "check", findings, |entry, findings| check::read(entry, findings));
+    let ttl_floor = read_ttl_floor(&mut table, findings);
+    let mut checks = read_section(&mut table, "check", findings, |entry, findings| {
+        check::read(entry, &origin, findings)
+    });
+    check::connect(&mut checks, findings);
     let pools = read_section(&mut table, "pool", findings, |entry, findings| {
         pool::read(entry, &origin, findings)
     });
@@ -102,6 +109,7 @@ pub(super) fn read<'t>(tree: &'t DeTable<'t>, findings: &mut Findings<'_>) -> Op
         form,
         apex,
         ttl,
+        ttl_floor,
         groups,
         collections,
         checks,
@@ -184,4 +192,18 @@ fn misplaced_key(section: &str, value: &Value<'_>, findings: &mut Findings<'_>) 
     value
         .expected("a table", findings)
         .help(format!("every {section} has a name: begin it with [{section}.NAME]"));
+}
+
+/// The least TTL that a routed answer is capped to.
+fn read_ttl_floor(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Ttl {
+    let default = Ttl::from_seconds(DEFAULT_TTL_FLOOR_SECONDS).unwrap_or(Ttl::ZERO);
+    let Some(item) = table.take("ttl_floor") else { return default };
+    let floor = item.value.ttl(findings).unwrap_or(default);
+    if floor.as_seconds() > TTL_FLOOR_SECONDS {
+        findings
+            .error(item.value.span(), "`ttl_floor` is above one day")
+            .label("no answer lives so long")
+            .help("\"1h\" is as good as no cap: a change of health is never foreseen for later than two hours");
+    }
+    floor
 }

@@ -76,6 +76,7 @@ pub(super) fn read(
         form: Form::Master,
         apex,
         ttl: Ttl::MAX,
+        ttl_floor: Ttl::ZERO,
         groups: Vec::new(),
         collections: Vec::new(),
         checks: Vec::new(),

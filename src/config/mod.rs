@@ -83,7 +83,10 @@ pub use expectation::{AnswerRecord, Expectation, Share, Statement, TestCase};
 pub use needs::{DatabaseFacts, Fact, Need, compare_needs, needs};
 pub use print::print_toml;
 pub use serial::{Digest, ServedSerial, derive_serial};
-pub use settings::{Io, Settings, check_identity, read_settings};
+pub use settings::{
+    HealthSettings, Io, Settings, WebhookKind, WebhookSettings, WebhookUrl, check_identity,
+    read_settings,
+};
 pub use source::{Included, Source};
 pub use tables::table_names;
 

@@ -226,13 +226,55 @@ impl<'t> Value<'t> {
         number
     }
 
+    pub(super) fn as_boolean(&self) -> Option<bool> {
+        match self.node.get_ref() {
+            DeValue::Boolean(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     pub(super) fn boolean(&self, findings: &mut Findings<'_>) -> Option<bool> {
-        if let DeValue::Boolean(value) = self.node.get_ref() {
-            return Some(*value);
+        if let Some(value) = self.as_boolean() {
+            return Some(value);
         }
         let quoted = self.as_str().filter(|text| matches!(*text, "true" | "false"));
         let help = quoted.map(|text| format!("write {text} without quotes"));
         self.expected("true or false", findings).help_if(help);
+        None
+    }
+
+    /// One of some words, and what it stands for.
+    pub(super) fn word<T: Copy>(
+        &self,
+        words: &[(&str, T)],
+        findings: &mut Findings<'_>,
+    ) -> Option<T> {
+        let known = words.iter().find(|(word, _)| self.as_str() == Some(*word));
+        if let Some((_, meaning)) = known {
+            return Some(*meaning);
+        }
+        let all = || words.iter().map(|(word, _)| *word);
+        let guess = self.as_str().and_then(|text| closest(text, all()));
+        let help = guess.map(|guess| format!("did you mean \"{guess}\"?"));
+        self.expected(&format!("one of {}", list(all())), findings).help_if(help);
+        None
+    }
+
+    /// A duration within bounds, in seconds.
+    pub(super) fn duration_within(
+        &self,
+        (shortest, longest): (u64, u64),
+        findings: &mut Findings<'_>,
+    ) -> Option<Duration> {
+        let time = self.duration(findings)?.value;
+        let (shortest, longest) = (Duration::from_secs(shortest), Duration::from_secs(longest));
+        if (shortest..=longest).contains(&time) {
+            return Some(time);
+        }
+        let range = format!("from {} to {}", format_duration(shortest), format_duration(longest));
+        findings
+            .error(self.span(), format!("`{}` must be {range}", self.name))
+            .label(format!("this is {}", format_duration(time)));
         None
     }
 

@@ -46,6 +46,7 @@ pub(super) fn compile(
         let route = Route {
             target,
             ttl: typed.ttl.or(owner.ttl).unwrap_or(document.ttl),
+            ttl_floor: document.ttl_floor,
             types: types.into(),
             together: typed.together.is_some(),
             name_key: hash_name(&owner.name.value),

@@ -17,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::CompiledCheck;
+use super::check::{Check, names_endpoint};
 use super::diagnostic::{Findings, Span};
 use super::document::Document;
 use super::graph;
@@ -155,15 +156,21 @@ fn expect_probed(
     findings: &mut Findings<'_>,
 ) {
     let has_records = !pool.endpoints.is_empty() && pool.cname.is_none();
-    if has_records && !pool.has_addresses() && check.address.is_none() {
-        let (name, check) = (pool.name.value, reference.value);
+    if !has_records || pool.has_addresses() {
+        return;
+    }
+    let (name, check_name) = (pool.name.value, reference.value);
+    let message = format!("the check `{check_name}` has nothing to probe in the pool `{name}`");
+    if check.address.is_none() {
         findings
-            .error(
-                reference.span.clone(),
-                format!("the check `{check}` has nothing to probe in the pool `{name}`"),
-            )
+            .error(reference.span.clone(), message)
             .label("the pool has no addresses")
-            .help(format!("say what decides its health: address = \"…\" in [check.{check}]"));
+            .help(format!("say what decides its health: address = \"…\" in [check.{check_name}]"));
+    } else if names_endpoint(&check.spec) {
+        findings
+            .error(reference.span.clone(), message)
+            .label("its query names an address, and the pool has none")
+            .help("write the query without {address}, in a check of this pool's own");
     }
 }
 
@@ -321,8 +328,10 @@ impl Connected<'_> {
 
     /// Warns of everything that nothing leads to. To be called when all routes are known and sound.
     pub(super) fn warn_unused(&self, document: &Document<'_>, findings: &mut Findings<'_>) {
+        let children = document.checks.iter().flat_map(Check::children);
+        let children: HashSet<&str> = children.map(|child| child.value).collect();
         for (id, check) in (0..=u16::MAX).map(CheckId).zip(&document.checks) {
-            if !self.used_checks.contains(&id) {
+            if !self.used_checks.contains(&id) && !children.contains(check.name.value) {
                 warn_unused("check", &check.name, findings);
             }
         }

@@ -10,14 +10,14 @@
 //! tells two versions of a file apart that one author wrote, nobody gains by making them collide, and so 64 bits that are
 //! not cryptographic are enough.
 
+mod checks;
 mod rules;
 
 use std::cmp::Ordering;
-use std::net::IpAddr;
 use std::time::Duration;
 
+use super::document::DEFAULT_TTL_FLOOR_SECONDS;
 use super::{CompiledCheck, CompiledName, CompiledZone};
-use crate::health::{CheckSpec, HttpCheck, ProbeAddress, Protocol};
 use crate::policy::{Endpoint, MinUp, Pool, Route, Routing, Target};
 use crate::wire::{Name, RecordType, Serial};
 use crate::zone::RRset;
@@ -178,15 +178,20 @@ impl Fnv {
 
     /// As older versions wrote it, where it has nothing that they did not have.
     fn write_route(&mut self, name: &Name, route: &Route, routing: &Routing) {
-        let Route { target, ttl, types, together, name_key } = route;
+        let Route { target, ttl, ttl_floor, types, together, name_key } = route;
         let is_usual = matches!(**types, [RecordType::A, RecordType::AAAA] | [RecordType::CNAME]);
         let is_alias = *name_key != hash_name(name);
+        let has_floor = ttl_floor.as_seconds() != DEFAULT_TTL_FLOOR_SECONDS;
         self.write([1
             | u8::from(*together) << 1
             | u8::from(!is_usual) << 2
-            | u8::from(is_alias) << 3]);
+            | u8::from(is_alias) << 3
+            | u8::from(has_floor) << 4]);
         self.write_target(*target, routing);
         self.write_number(ttl.as_seconds());
+        if has_floor {
+            self.write_number(ttl_floor.as_seconds());
+        }
         if !is_usual {
             self.write_count(types.len());
             self.write(types.iter().flat_map(|rtype| rtype.0.to_be_bytes()));
@@ -251,44 +256,6 @@ impl Fnv {
             self.write(number.to_be_bytes());
         }
     }
-
-    fn write_check(&mut self, check: &CompiledCheck) {
-        let CompiledCheck { name, spec, address } = check;
-        self.write_text(name);
-        let CheckSpec { protocol, port, every, timeout, down_after, up_after, .. } = &**spec;
-        match protocol {
-            Protocol::Tcp(_) => self.write([0]),
-            Protocol::Http(http) => self.write_http(http),
-            _ => {}
-        }
-        self.write(port.to_be_bytes());
-        self.write_duration(*every);
-        self.write_duration(*timeout);
-        self.write([down_after.as_u8(), up_after.as_u8()]);
-        match address {
-            None => self.write([0]),
-            Some(ProbeAddress::Ip(IpAddr::V4(address))) => {
-                self.write([1]);
-                self.write(address.octets());
-            }
-            Some(ProbeAddress::Ip(IpAddr::V6(address))) => {
-                self.write([2]);
-                self.write(address.octets());
-            }
-            Some(ProbeAddress::Name(host)) => {
-                self.write([3]);
-                self.write_text(host);
-            }
-        }
-    }
-
-    fn write_http(&mut self, http: &HttpCheck) {
-        let HttpCheck { tls, path, host, expect, .. } = http;
-        self.write([1, u8::from(tls.is_some())]);
-        self.write_text(path);
-        self.write_optional_text(host.as_deref());
-        self.write_text(&expect.to_string());
-    }
 }
 
 /// The elements in an order. Most lists are in it, those of one element to begin with, and of lists there may be millions: no
@@ -324,6 +291,9 @@ mod tests {
         let source = Source::new("t.toml", text, modified);
         compile_zone(&source).expect("a sound zone").0
     }
+
+    /// Of [`ZONE`], as the last build wrote it to `serials.json` that knew none of these.
+    const OLD_DIGEST: u64 = 0x95a2_7854_a9cd_fff8;
 
     const ZONE: &str = r#"
         zone = "example.com"
@@ -477,6 +447,23 @@ mod tests {
         assert_eq!(turns("[\"w\", \"b\"]"), turns("[\"b\", \"w\"]"), "the order of turns");
     }
 
+    /// What was served before the checks of today knew more than status, pace and thresholds.
+    #[test]
+    fn checks_without_new_features_digest_as_they_always_did() {
+        assert_eq!(compile(ZONE, 1).digest(), Digest(OLD_DIGEST));
+        for (from, to) in [
+            ("https = \"/\"", "https = \"/\"\nmethod = \"GET\"\nredirects = 0\nhttp2 = false"),
+            ("https = \"/\"", "https = \"/\"\ntls = true"),
+            ("https = \"/\"", "https = \"/\"\ntls = { verify = false, sni = true }"),
+            ("https = \"/\"", "https = \"/\"\ndamping = { hold = \"30s\", longest = \"10m\" }"),
+            ("https = \"/\"", "https = \"/\"\nlatency = \"average\"\nretry = \"10s\""),
+            ("tcp = 443", "tcp = 443\ntls = false\ninverted = false\ndisabled = false"),
+        ] {
+            let digest = compile(&ZONE.replacen(from, to, 1), 1).digest();
+            assert_eq!(digest, Digest(OLD_DIGEST), "{to}");
+        }
+    }
+
     #[test]
     fn the_digest_changes_with_everything_that_means_something() {
         let mut seen = vec![compile(ZONE, 1).digest()];
@@ -489,6 +476,7 @@ mod tests {
             ("TXT = \"x\"", "TXT = \"X\""),
             ("policy = \"g\"", "policy = \"f\""),
             ("ttl = \"30s\"", "ttl = \"31s\""),
+            ("zone = \"example.com\"", "zone = \"example.com\"\nttl_floor = \"6s\""),
             ("https = \"/\"", "https = \"/x\""),
             ("https = \"/\"", "http = \"/\""),
             ("host = \"www.example.com\"", "host = \"w.example.com\""),
@@ -541,6 +529,47 @@ mod tests {
             ("country.NA", "country.DE"),
             ("default = [\"f\"]", "default = [\"f\", \"a\"]"),
             ("        default = [\"f\"]\n", ""),
+            ("https = \"/\"", "https = \"/\"\nmethod = \"HEAD\""),
+            ("https = \"/\"", "https = \"/\"\nheaders = { a = \"1\" }"),
+            ("https = \"/\"", "https = \"/\"\nheaders = { a = \"2\" }"),
+            ("https = \"/\"", "https = \"/\"\nbody = \"ok\""),
+            ("https = \"/\"", "https = \"/\"\nbody_regex = \"ok\""),
+            ("https = \"/\"", "https = \"/\"\nhttp2 = true"),
+            ("https = \"/\"", "https = \"/\"\nredirects = 2"),
+            ("https = \"/\"", "https = \"/\"\ntls = { verify = true }"),
+            ("https = \"/\"", "https = \"/\"\ntls = { verify = true, ca = \"/a\" }"),
+            ("https = \"/\"", "https = \"/\"\ntls = { server_name = \"a.example\" }"),
+            ("https = \"/\"", "https = \"/\"\ntls = { sni = false }"),
+            ("https = \"/\"", "https = \"/\"\ntls = { warn_before = \"14d\" }"),
+            ("every = \"10s\"", "every = \"10s\"\nretry = \"2s\""),
+            ("every = \"10s\"", "every = \"10s\"\nconnect_timeout = \"2s\""),
+            ("every = \"10s\"", "every = \"10s\"\nreply_timeout = \"2s\""),
+            ("every = \"10s\"", "every = \"10s\"\ndamping = false"),
+            ("every = \"10s\"", "every = \"10s\"\ndamping = { hold = \"31s\" }"),
+            ("every = \"10s\"", "every = \"10s\"\nbreaker = true"),
+            ("every = \"10s\"", "every = \"10s\"\nrecovery = \"manual\""),
+            ("every = \"10s\"", "every = \"10s\"\nsource = \"192.0.2.7\""),
+            ("every = \"10s\"", "every = \"10s\"\nsource = \"2001:db8::7\""),
+            ("every = \"10s\"", "every = \"10s\"\nlatency = \"p50\""),
+            ("every = \"10s\"", "every = \"10s\"\nlatency = \"p95\""),
+            ("every = \"10s\"", "every = \"10s\"\ninverted = true"),
+            ("every = \"10s\"", "every = \"10s\"\ndisabled = true"),
+            ("tcp = 443", "tcp = 443\ntls = true"),
+            ("tcp = 443", "tcp = 443\ntls = true\nhost = \"a.example\""),
+            ("tcp = 443", "tcp = 443\nsend = \"a\""),
+            ("tcp = 443", "tcp = 443\nexpect = \"a\""),
+            ("tcp = 443", "icmp = true"),
+            ("tcp = 443", "dns = \"a.example\""),
+            ("tcp = 443", "dns = \"a.example\"\ntransport = \"tcp\""),
+            ("tcp = 443", "dns = \"a.example\"\ntype = \"AAAA\""),
+            ("tcp = 443", "dns = \"a.example\"\nexpect = \"192.0.2.1\""),
+            ("tcp = 443", "grpc = \"\"\nport = 443"),
+            ("tcp = 443", "grpc = \"a\"\nport = 443"),
+            ("tcp = 443", "external = { stale_after = \"1m\" }"),
+            ("tcp = 443", "external = { stale_after = \"2m\" }"),
+            ("tcp = 443", "external = { stale_after = \"2m\", missing = \"up\" }"),
+            ("tcp = 443", "calculated = { of = [\"web\"], all = true }"),
+            ("tcp = 443", "calculated = { of = [\"web\"], more_than = 18 }"),
         ] {
             assert!(ZONE.contains(from), "{from}");
             let digest = compile(&ZONE.replacen(from, to, 1), 1).digest();

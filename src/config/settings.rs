@@ -2,7 +2,14 @@
 //!
 //! Every setting may be absent; flags and environment variables come before it, defaults after it.
 
+mod health;
 mod places;
+mod url;
+mod webhooks;
+
+pub use health::HealthSettings;
+pub use url::WebhookUrl;
+pub use webhooks::{WebhookKind, WebhookSettings};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -57,12 +64,19 @@ pub struct Settings {
     pub identity: Option<String>,
     /// Whether the version is told to those who ask.
     pub show_version: Option<bool>,
+    /// How far probes are trusted, and what they may reach.
+    pub health: HealthSettings,
+    /// Who is told what happens to health, each under a name of its own.
+    pub webhooks: Vec<WebhookSettings>,
 }
 
 const NOTES: &[(&str, &str)] = &[
     ("asndb", "in the settings file it is `asn` of [geo]"),
     ("asn", "it belongs into [geo]"),
     ("overrides", "they belong into [geo]"),
+    ("webhooks", "each webhook has its own table: [[webhook]]"),
+    ("sentinels", "they belong into [health]"),
+    ("guard", "it belongs into [health]"),
 ];
 
 /// Reads the settings file.
@@ -106,6 +120,8 @@ fn read(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Settings {
         strict: table.take("strict").and_then(|item| item.value.boolean(findings)),
         identity: table.take("identity").and_then(|item| read_identity(&item.value, findings)),
         show_version: table.take("show_version").and_then(|item| item.value.boolean(findings)),
+        health: health::read_health(table, findings),
+        webhooks: webhooks::read_webhooks(table, findings),
     }
 }
 

@@ -40,16 +40,22 @@ pub(super) struct Pool {
     pub(super) ttls: BTreeSet<u32>,
 }
 
+/// A key with its value in TOML.
+pub(super) type Line = (&'static str, String);
+
 /// A check: what it should be called, and its lines.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Check {
     pub(super) name: String,
     /// What it was called before, printed above it: identifiers of health checks.
     pub(super) origins: BTreeSet<String>,
-    /// Keys with their values in TOML.
-    pub(super) lines: Vec<(&'static str, String)>,
+    pub(super) lines: Vec<Line>,
     /// What was probed before, if that was said. Written only for a pool that has anything else.
     pub(super) address: Option<String>,
+    /// What it is calculated from; nothing for most.
+    pub(super) children: Vec<Rc<Check>>,
+    /// How many of them must be up, as it is written.
+    pub(super) quorum: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,7 +242,11 @@ impl Pool {
         if one == two {
             return Some(Some(one.clone()));
         }
-        let is_like = one.lines == two.lines && self.probes_itself() && other.probes_itself();
+        let is_like = one.lines == two.lines
+            && one.children == two.children
+            && one.quorum == two.quorum
+            && self.probes_itself()
+            && other.probes_itself();
         let mut merged = Check { address: None, ..Check::clone(one) };
         merged.origins.extend(two.origins.clone());
         is_like.then(|| Some(Rc::new(merged)))

@@ -233,13 +233,32 @@ impl<'d> Writer<'d> {
     }
 
     fn place_check(&mut self, check: &Check, is_own: bool) -> String {
-        let mut lines = check.lines.clone();
+        let mut lines = Vec::new();
+        if !check.children.is_empty() {
+            let of = array(&self.place_children(check));
+            lines.push(("calculated", format!("{{ of = {of}, {} }}", check.quorum)));
+        }
+        lines.extend(check.lines.iter().cloned());
         if let Some(address) = check.address.as_ref().filter(|_| !is_own) {
             let place = lines.iter().position(|(key, _)| *key == "every").unwrap_or(lines.len());
             lines.insert(place, ("address", quote(address)));
         }
         let body = aligned(&lines);
         self.checks.add(&check.name, &check.origins, body, &mut self.taken_checks, None)
+    }
+
+    /// The names of what a check is calculated from. Two that say the same stay two, or they would be counted once.
+    fn place_children(&mut self, check: &Check) -> Vec<String> {
+        let mut names: Vec<String> = Vec::with_capacity(check.children.len());
+        for (number, child) in (1usize..).zip(&check.children) {
+            let mut name = self.place_check(child, false);
+            if names.contains(&name) {
+                let again = format!("{}-again-{number}", child.name);
+                name = self.place_check(&Check { name: again, ..Check::clone(child) }, false);
+            }
+            names.push(name);
+        }
+        names
     }
 
     fn pool_body(&mut self, pool: &Pool) -> String {

@@ -16,7 +16,7 @@ fn a_complete_zone_has_its_checks() {
     let (zone, found) = compile(COMPLETE);
     assert_eq!(found, []);
     assert_eq!(zone.apex, name("@"));
-    let [web, plain, database] = zone.checks.as_slice() else { panic!("{:?}", zone.checks) };
+    let [web, plain, database, ..] = zone.checks.as_slice() else { panic!("{:?}", zone.checks) };
     assert_eq!((&*web.name, web.spec.port, &web.address), ("web", 8443, &None));
     assert_eq!(web.spec.every, Duration::from_secs(10));
     assert_eq!(web.spec.timeout, Duration::from_millis(2500));

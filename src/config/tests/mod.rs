@@ -6,12 +6,14 @@
 //! | `zones` | records, delegations and chains; several files |
 //! | `limits` | bounds |
 //! | `cases` | the tests of a zone |
+//! | `checks` | checks |
 //! | `routes`, `aliases` | what names answer with |
 //! | `pools`, `places`, `near`, `residencies` | pools, and policies by where a client is |
 //! | `slips` | that nothing panics |
 
 mod aliases;
 mod cases;
+mod checks;
 mod complete;
 mod limits;
 mod near;

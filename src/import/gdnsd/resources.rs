@@ -151,7 +151,7 @@ impl Importer<'_> {
             self.draft.note_thing(Severity::Error, name, "it has no addresses");
             return None;
         }
-        pool.check = self.check_of(name, self.service_types(settings));
+        pool.check = self.check_of(self.service_types(settings));
         self.add_minimum(name, settings, &mut pool);
         Some(Tree::pool(slug(name), pool))
     }
@@ -200,7 +200,7 @@ impl Importer<'_> {
     }
 
     fn simplefo(&mut self, name: &str, settings: Settings<'_>) -> Option<Tree> {
-        let check = self.check_of(name, self.service_types(settings));
+        let check = self.check_of(self.service_types(settings));
         let mut targets = Vec::new();
         for role in ["primary", "secondary"] {
             let mut pool = Pool { check: check.clone(), ..Pool::default() };

@@ -33,6 +33,7 @@ fn service_types_are_checks() {
         "timeout    = \"5s\"",
         "down_after = 4",
         "up_after   = 2",
+        "damping    = false",
         "check     = \"web\"",
     ] {
         assert_has(&imported, line);
@@ -40,6 +41,50 @@ fn service_types_are_checks() {
     assert!(compile_zone(&Source::new("a.toml", imported.text, 0)).is_ok());
     let unknown = import("multifo => { w => { service_types => nope, a => 192.0.2.1 } }");
     assert!(notes(&unknown).contains("service type nope: it is not in the configuration"));
+}
+
+/// A configuration with these service types, and a pool that has some of them.
+fn import_types(types: &str, used: &str) -> Imported {
+    let config = format!(
+        "service_types => {{ {types} }}\nplugins => {{ multifo => {{ w => {{ service_types => {used}, a => 192.0.2.1 }} }} }}"
+    );
+    import_gdnsd(Gdnsd { config: &config, zone_file: None, zone: "example.com" }).unwrap()
+}
+
+#[test]
+fn several_service_types_are_one_calculated_check() {
+    let types =
+        "a => { plugin => tcp_connect, port => 1 }, b => { plugin => tcp_connect, port => 2 }";
+    let imported = import_types(types, "[ a, b ]");
+    assert_has(&imported, "calculated = { of = [\"a\", \"b\"], all = true }");
+    assert_has(&imported, "check     = \"a-b\"");
+    let (zone, _) = compile_zone(&Source::new("a.toml", imported.text, 0)).unwrap();
+    assert_eq!(zone.checks.len(), 3);
+}
+
+#[test]
+fn what_others_find_out_is_reported() {
+    let types = "m => { plugin => extmon, cmd => /bin/probe, interval => 5, down_thresh => 4 }";
+    let imported = import_types(types, "m");
+    assert_has(&imported, "external = { stale_after = \"20s\", missing = \"down\" }");
+    assert!(notes(&imported).contains("what /bin/probe says of each address is yours"));
+    let imported = import_types("f => { plugin => extfile, file => states }", "f");
+    assert_has(&imported, "external = { stale_after = \"30d\", missing = \"up\" }");
+    assert!(compile_zone(&Source::new("a.toml", imported.text, 0)).is_ok());
+}
+
+#[test]
+fn thresholds_that_are_too_high_become_time() {
+    let types = "t => { plugin => tcp_connect, port => 1, interval => 4, ok_thresh => 3 }";
+    let imported = import_types(types, "t");
+    assert_has(&imported, "up_after   = 10");
+    assert_has(&imported, "damping    = { hold = \"1m20s\", longest = \"1m20s\" }");
+    let notes = notes(&imported);
+    assert!(
+        notes.contains("its up_thresh of 20 becomes 10, the most, and 1m20s without a failure")
+    );
+    assert!(notes.contains("its ok_thresh of 3 is left out"));
+    assert!(compile_zone(&Source::new("a.toml", imported.text, 0)).is_ok());
 }
 
 #[test]

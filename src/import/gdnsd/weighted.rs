@@ -67,7 +67,7 @@ impl Importer<'_> {
         let is_multi = settings.at("multi").and_then(Value::as_str).is_some_and(|text| {
             ["true", "yes", "on", "1"].iter().any(|word| text.eq_ignore_ascii_case(word))
         });
-        let check = self.check_of(name, settings.at("service_types"));
+        let check = self.check_of(settings.at("service_types"));
         let first = items.first()?.weight;
         let is_grouped = items.iter().any(|item| item.texts.len() > 1);
         if is_multi && !is_grouped && items.iter().all(|item| item.weight == first) {

@@ -3,7 +3,7 @@
 //! A rule is tried to its end: its pool, the pool's fallback, that one's, and last the record's own values, which have no
 //! check. So a place's list always ends in something that is up, and never widens to a larger place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::yaml::Yaml;
@@ -11,7 +11,7 @@ use super::{Importer, Record};
 use crate::geo::{Continent, CountryCode};
 use crate::import::Severity;
 use crate::import::text::{key, quote, seconds, slug};
-use crate::import::tree::{Check, Kind, Member, Pool, Role, Tree};
+use crate::import::tree::{Check, Kind, Line, Member, Pool, Role, Tree};
 use crate::limits::POLICY_TARGETS;
 use crate::wire::RecordType;
 
@@ -141,13 +141,11 @@ impl Importer {
         for (number, value) in (1usize..).zip(values) {
             let text = value.text_at("value").unwrap_or_default().to_owned();
             let status = value.text_at("status").unwrap_or("obey");
-            if status == "down" {
-                let reason =
-                    format!("`{text}` of the pool `{name}` has the status down, and is left out");
-                self.draft.note(Severity::Warning, &record.owner, record.rtype, reason);
-                continue;
-            }
-            let check = check.filter(|_| status != "up").cloned();
+            let check = match status {
+                "up" => None,
+                "down" => Some(Rc::new(always_down())),
+                _ => check.cloned(),
+            };
             let entry = if values.len() == 1 { entry.clone() } else { format!("{entry} {number}") };
             let weight = self.weight_of(record, value);
             if let Some(tree) = self.pool_of(record, &entry, &[text], check) {
@@ -253,6 +251,7 @@ impl Importer {
                 lines.push(("expect", "200".to_owned()));
             }
             "TCP" => lines.push(("tcp", port.to_owned())),
+            "ICMP" => lines.push(("icmp", "true".to_owned())),
             _ => {
                 let reason = format!(
                     "checks by {protocol} are not known here; its values count as always up"
@@ -261,14 +260,29 @@ impl Importer {
                 return None;
             }
         }
-        let interval = octodns.and_then(|octodns| {
-            octodns.at("route53")?.at("healthcheck")?.text_at("request_interval")
-        });
-        let interval = interval.and_then(|interval| interval.parse().ok());
-        lines.extend(interval.map(|interval| ("every", quote(&seconds(interval)))));
+        lines.extend(timing(octodns));
         let name = slug(host.unwrap_or(&format!("{} {port}", protocol.to_lowercase())));
-        Some(Rc::new(Check { name, origins: BTreeSet::new(), lines, address: None }))
+        Some(Rc::new(Check { name, lines, ..Check::default() }))
     }
+}
+
+/// What octoDNS tells Route 53 about the pace, where it does. Nothing that octoDNS drives waits before it takes an endpoint back.
+fn timing(octodns: Option<&Yaml>) -> Vec<Line> {
+    let route53 = octodns.and_then(|octodns| octodns.at("route53")?.at("healthcheck"));
+    let number = |key: &str| route53.and_then(|check| check.text_at(key)?.parse::<u32>().ok());
+    let mut lines = Vec::new();
+    lines.extend(number("request_interval").map(|every| ("every", quote(&seconds(every)))));
+    let threshold = number("failure_threshold").filter(|count| (1..=10).contains(count));
+    lines.extend(threshold.map(|count| ("down_after", count.to_string())));
+    lines.push(("damping", "false".to_owned()));
+    lines
+}
+
+/// The check of a value that is given only when all others are down, too.
+fn always_down() -> Check {
+    let lines = [("icmp", "true"), ("inverted", "true"), ("disabled", "true")];
+    let lines = lines.map(|(key, value)| (key, value.to_owned())).to_vec();
+    Check { name: "down".to_owned(), lines, ..Check::default() }
 }
 
 /// `NA`, `NA-US` or `NA-US-CA` as the key of a geolocation policy.

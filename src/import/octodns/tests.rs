@@ -90,20 +90,23 @@ fn the_first_rule_of_a_place_counts() {
 fn statuses_decide_over_checks() {
     let lines = "pools:\n  a:\n    values:\n    - {value: 192.0.2.1, status: up}\n    - {value: 192.0.2.2, status: down}\n    - {value: 192.0.2.3, weight: 4}\nrules: [{pool: a}]";
     let imported = dynamic(lines, "");
-    assert_has(&imported, "weights = { w-a-1 = 1, w-a-3 = 4 }");
-    assert_eq!(imported.text.matches("check     = ").count(), 1, "{}", imported.text);
-    assert!(notes(&imported).contains("`192.0.2.2` of the pool `a` has the status down"));
+    assert_has(&imported, "weights = { w-a-1 = 1, w-a-2 = 1, w-a-3 = 4 }");
+    assert_eq!(imported.text.matches("check     = ").count(), 2, "{}", imported.text);
+    let down = "[check.down]\nicmp     = true\ninverted = true\ndisabled = true\n";
+    assert!(imported.text.contains(down), "{}", imported.text);
+    assert_eq!(imported.text.matches("check     = \"down\"").count(), 1);
 }
 
 #[test]
 fn checks_are_as_the_record_says() {
     let lines = "pools:\n  a: {values: [{value: 192.0.2.1}]}\nrules: [{pool: a}]";
     for (healthcheck, expected) in [
-        ("", "https = \"/_dns\" host = \"w.example.com\" expect = 200"),
-        ("{protocol: TCP, port: 25}", "tcp = 25"),
+        ("", "https = \"/_dns\" host = \"w.example.com\" expect = 200 damping = false"),
+        ("{protocol: ICMP}", "icmp = true damping = false"),
+        ("{protocol: TCP, port: 25}", "tcp = 25 damping = false"),
         (
             "{protocol: HTTP, host: h.example, path: x}",
-            "http = \"/x\" host = \"h.example\" port = 443 expect = 200",
+            "http = \"/x\" host = \"h.example\" port = 443 expect = 200 damping = false",
         ),
     ] {
         let more = match healthcheck {
@@ -116,8 +119,13 @@ fn checks_are_as_the_record_says() {
         let words: Vec<&str> = check.flat_map(str::split_whitespace).collect();
         assert_eq!(words.join(" "), expected);
     }
-    let icmp = dynamic(lines, "  octodns: {healthcheck: {protocol: ICMP}}\n");
-    assert!(notes(&icmp).contains("checks by ICMP are not known here"));
+    let udp = dynamic(lines, "  octodns: {healthcheck: {protocol: UDP}}\n");
+    assert!(notes(&udp).contains("checks by UDP are not known here"));
+    let paced = "{healthcheck: {protocol: ICMP}, route53: {healthcheck: {request_interval: 10, failure_threshold: 6}}}";
+    let paced = dynamic(lines, &format!("  octodns: {paced}\n"));
+    for line in ["icmp       = true", "every      = \"10s\"", "down_after = 6"] {
+        assert_has(&paced, line);
+    }
 }
 
 #[test]

@@ -124,6 +124,16 @@ pub(super) struct HealthCheckConfig {
     pub(super) enable_sni: Option<bool>,
     pub(super) regions: Vec<String>,
     pub(super) measure_latency: bool,
+    pub(super) health_threshold: Option<u16>,
+    pub(super) child_health_checks: Vec<String>,
+    pub(super) alarm_identifier: Option<AlarmIdentifier>,
+    pub(super) insufficient_data_health_status: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct AlarmIdentifier {
+    pub(super) name: String,
 }
 
 /// `aws route53 list-cidr-collections` and `list-cidr-blocks`, one document each.

@@ -1,6 +1,8 @@
 //! Each thing that Route 53 can say, and what becomes of it.
 
 use super::*;
+use crate::config::{Source, compile_zone};
+use crate::health::{ProbeAddress, Protocol, Quorum};
 use crate::import::Note;
 
 /// An import of these records, beside an SOA and an NS record.
@@ -302,51 +304,124 @@ fn check(config: &str) -> Result<Vec<String>, String> {
 
 #[test]
 fn checks_say_the_same() {
+    let http = ["connect_timeout = \"4s\"", "reply_timeout = \"2s\""];
     for (config, lines) in [
         (
             r#""Type": "TCP", "IPAddress": "192.0.2.1", "Port": 25"#,
-            &["tcp = 25", r#"every = "30s""#, r#"timeout = "10s""#][..],
+            vec!["tcp = 25", r#"every = "30s""#, r#"timeout = "10s""#],
         ),
         (
             r#""Type": "HTTP", "IPAddress": "192.0.2.9", "ResourcePath": "up", "Port": 80, "RequestInterval": 10, "FailureThreshold": 5"#,
-            &[
+            vec![
                 r#"http = "/up""#,
                 r#"address = "192.0.2.9""#,
                 r#"every = "10s""#,
                 r#"timeout = "6s""#,
+                http[0],
+                http[1],
                 "down_after = 5",
             ],
         ),
         (
-            r#""Type": "HTTPS", "FullyQualifiedDomainName": "WWW.example.com.", "Port": 8443"#,
-            &[
+            r#""Type": "HTTPS", "FullyQualifiedDomainName": "WWW.example.com.", "Port": 8443, "EnableSNI": false"#,
+            vec![
                 r#"https = "/""#,
                 r#"host = "www.example.com""#,
+                "tls = { sni = false }",
                 "port = 8443",
                 r#"address = "www.example.com""#,
                 r#"every = "30s""#,
                 r#"timeout = "6s""#,
+                http[0],
+                http[1],
+            ],
+        ),
+        (
+            r#""Type": "HTTPS_STR_MATCH", "IPAddress": "192.0.2.1", "SearchString": "a \"b\"", "EnableSNI": true"#,
+            vec![
+                r#"https = "/""#,
+                r#"body = 'a "b"'"#,
+                r#"every = "30s""#,
+                r#"timeout = "8s""#,
+                http[0],
+                http[1],
+                r#"body_timeout = "2s""#,
             ],
         ),
     ] {
+        let lines: Vec<&str> = lines.into_iter().chain(["damping = false"]).collect();
         assert_eq!(check(config).unwrap(), lines, "{config}");
     }
 }
 
 #[test]
+fn rule_70_inverted_and_disabled_checks_stay_so() {
+    let tcp = r#""Type": "TCP", "IPAddress": "192.0.2.1", "Port": 25"#;
+    let inverted = check(&format!(r#"{tcp}, "Inverted": true"#)).unwrap();
+    assert_eq!(inverted[3..], ["damping = false", "inverted = true"]);
+    let down = check(&format!(r#"{tcp}, "Inverted": true, "Disabled": true"#)).unwrap();
+    assert_eq!(down[4..], ["inverted = true", "disabled = true"]);
+    let disabled = check(&format!(r#"{tcp}, "Disabled": true"#));
+    assert_eq!(disabled, Ok(Vec::new()), "as if there were none, which is no loss");
+}
+
+#[test]
+fn rule_71_to_73_calculated_checks_keep_their_children() {
+    let record = member("x", r#""Weight": 1, "HealthCheckId": "c""#, "192.0.2.1");
+    let config =
+        |id: &str, config: &str| format!(r#"{{"Id": "{id}", "HealthCheckConfig": {{{config}}}}}"#);
+    let one = r#""Type": "TCP", "IPAddress": "192.0.2.7", "Port": 1"#;
+    let checks = [
+        config("a", one),
+        config("b", one),
+        config("d", &format!(r#"{one}, "Disabled": true"#)),
+        config("n", r#""Type": "CALCULATED", "ChildHealthChecks": ["a"]"#),
+        config(
+            "c",
+            r#""Type": "CALCULATED", "HealthThreshold": 2, "ChildHealthChecks": ["a", "b", "d", "n"], "Inverted": true"#,
+        ),
+    ];
+    let imported = import_with(&record, &checks.join(","), None);
+    assert_eq!(errors(&imported).len(), 1, "{:?}", errors(&imported));
+    assert_error(&imported, "it is calculated itself, and left out of c");
+    let (zone, _) = compile_zone(&Source::new("a.toml", imported.text.clone(), 0))
+        .unwrap_or_else(|_| panic!("{}", imported.text));
+    let spec = &zone.checks.iter().find(|check| &*check.name == "of-c").unwrap().spec;
+    let Protocol::Calculated(calculated) = &spec.protocol else { panic!("{spec:?}") };
+    assert!(spec.is_inverted);
+    assert_eq!(calculated.quorum, Quorum::AtLeast(2));
+    let disabled: Vec<bool> =
+        calculated.children.iter().map(|child| child.check.is_disabled).collect();
+    assert_eq!(disabled, [false, false, true], "{}", imported.text);
+    let address = Some(ProbeAddress::Ip("192.0.2.7".parse().unwrap()));
+    assert!(calculated.children.iter().all(|child| child.address == address));
+}
+
+#[test]
+fn rule_74_alarms_are_reported() {
+    for (status, missing) in
+        [("Healthy", "up"), ("Unhealthy", "down"), ("LastKnownStatus", "last"), ("", "last")]
+    {
+        let config = format!(
+            r#""Type": "CLOUDWATCH_METRIC", "AlarmIdentifier": {{"Region": "us-east-1", "Name": "errors"}}, "InsufficientDataHealthStatus": "{status}""#
+        );
+        let expected = format!(r#"external = {{ stale_after = "5m", missing = "{missing}" }}"#);
+        assert_eq!(check(&config), Ok(vec![expected]));
+    }
+    let control = check(r#""Type": "RECOVERY_CONTROL""#);
+    let expected = r#"external = { stale_after = "30d", missing = "last" }"#;
+    assert_eq!(control, Ok(vec![expected.to_owned()]));
+}
+
+#[test]
 fn checks_that_cannot_be_said_are_noted() {
     for (config, reason) in [
-        (r#""Type": "CALCULATED""#, "calculated from others"),
-        (r#""Type": "CLOUDWATCH_METRIC""#, "alarm of CloudWatch"),
-        (r#""Type": "RECOVERY_CONTROL""#, "routing control"),
+        (r#""Type": "CALCULATED""#, "calculated from 0 checks"),
+        (r#""Type": "CALCULATED", "ChildHealthChecks": ["gone"]"#, "calculated from 0 checks"),
         (r#""Type": "ICMP""#, "its type is not known"),
-        (r#""Type": "TCP", "Inverted": true"#, "inverted"),
-        (r#""Type": "TCP", "Disabled": true, "Inverted": true"#, "always unhealthy"),
     ] {
         assert!(check(config).unwrap_err().contains(reason), "{config}");
     }
-    let disabled = check(r#""Type": "TCP", "Port": 1, "Disabled": true"#);
-    assert_eq!(disabled, Ok(Vec::new()), "as if there were none, which is no loss");
     let record = member("x", r#""Weight": 1, "HealthCheckId": "gone""#, "192.0.2.1");
     assert_error(&import(&[record]), "it is not in the listing");
 }
