@@ -27,8 +27,10 @@ mod clients;
 mod difference;
 mod forecast;
 
-use crate::health::View;
-use crate::policy::{AreaId, NoTrace, Random, Selection};
+use std::cell::Cell;
+
+use crate::health::{Horizon, View};
+use crate::policy::{AreaId, Lot, NoTrace, Random, Selection};
 use crate::snapshot::{BoundRoute, Handout, Snapshot};
 use crate::wire::RecordType;
 
@@ -45,6 +47,7 @@ fn with_selection<R>(
     area: AreaId,
     run: impl FnOnce(&Selection<'_, NoTrace>) -> R,
 ) -> Option<R> {
+    let random = &mut Random::new(0);
     let selection = Selection {
         routing: &snapshot.routing(route.zone)?.bound,
         view,
@@ -52,10 +55,12 @@ fn with_selection<R>(
         area,
         sticky: None,
         together: route.together,
-        // Long after every recovery: nothing is ramping up.
+        // Long after every recovery: nothing is ramping up, and all that drains is drained.
         now_ms: u64::MAX,
-        random: &mut Random::new(0),
+        lot: Lot::draw(view, None, random),
+        random,
         trace: &mut NoTrace,
+        horizon: Cell::new(Horizon::NEVER),
     };
     Some(run(&selection))
 }

@@ -3,15 +3,17 @@
 //! Binding is done at load; what it precomputes is what a query would otherwise look up: in which order a rule tries its targets
 //! for the clients of each area, and which view entry decides an endpoint's health.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::areas::{AreaId, Areas, Chart, Restriction, Survey, survey};
 use super::sticky::target_key;
+use super::switched::Numbers;
 use super::tree::{
-    AllDown, MinUp, Policy, PolicyId, PoolId, Routing, Rule, Target, Weight, Weighted,
+    AllDown, MinUp, Policy, PolicyId, Pool, PoolId, Routing, Rule, Target, Weight, Weighted,
 };
 use crate::geo::Atlas;
-use crate::health::TargetId;
+use crate::health::{SwitchId, TargetId};
 use crate::wire::RecordType;
 
 /// What decides whether an endpoint is up.
@@ -43,6 +45,8 @@ pub struct BoundEndpoint {
     pub health: Health,
     /// The pool that it is of, which in the set of a multivalue policy differs.
     pub pool: PoolId,
+    /// What an operator may set for it.
+    pub switch: SwitchId,
 }
 
 /// A pool as an answer needs it.
@@ -50,6 +54,10 @@ pub struct BoundEndpoint {
 pub struct BoundPool {
     pub endpoints: Vec<BoundEndpoint>,
     pub min_up: MinUp,
+    /// What an operator may set for the pool as a whole; that of the set of a multivalue policy is never set.
+    pub switch: SwitchId,
+    /// In the set of a multivalue policy, what may be set for each pool as a target of it.
+    pub edges: Box<[(PoolId, SwitchId)]>,
 }
 
 impl BoundPool {
@@ -63,6 +71,9 @@ impl BoundPool {
         self.endpoints.iter().all(|endpoint| endpoint.health == Health::Unchecked)
     }
 }
+
+/// What residency takes away from a tree: whether it fails closed, and the pools that it bars; nothing if it is all the same.
+pub(super) type Permit = Option<(bool, Vec<PoolId>)>;
 
 /// A weighted choice, ready to draw.
 #[derive(Clone, Debug)]
@@ -107,6 +118,8 @@ pub(super) struct BoundPolicy {
     pub(super) rule: BoundRule,
     pub(super) evaluate_health: bool,
     pub(super) all_down: AllDown,
+    /// What an operator may set for each target, as a target of this policy.
+    pub(super) edges: Box<[(Target, SwitchId)]>,
 }
 
 /// The pools and policies of one zone, ready for queries.
@@ -122,39 +135,33 @@ pub struct BoundRouting {
     is_bound_by_location: bool,
     /// By policy, itself and all below.
     below: Box<[Box<[PolicyId]>]>,
+    /// The numbers of its switches: the first, and the one behind the last.
+    switches: (SwitchId, SwitchId),
 }
 
 impl BoundRouting {
     /// Binds a tree to what an atlas knows of clients. `health_of` tells what decides about an endpoint, by its pool and its
-    /// place in it. Gives the areas as well, in which the tree treats all clients alike.
+    /// place in it. Its switches are numbered from `first_switch` on, in the order of [`super::switches_of`]. Gives the areas as
+    /// well, in which the tree treats all clients alike.
     pub fn new(
         routing: &Routing,
         atlas: &Atlas,
+        first_switch: SwitchId,
         health_of: impl Fn(PoolId, usize) -> Health,
     ) -> (Self, Areas) {
-        let pools: Vec<BoundPool> = (0u16..)
-            .map(PoolId)
-            .zip(&routing.pools)
-            .map(|(id, pool)| BoundPool {
-                endpoints: pool
-                    .endpoints
-                    .iter()
-                    .enumerate()
-                    .map(|(place, endpoint)| BoundEndpoint {
-                        rtype: endpoint.rtype,
-                        rdata: endpoint.rdata.clone(),
-                        health: health_of(id, place),
-                        pool: id,
-                    })
-                    .collect(),
-                min_up: pool.min_up,
-            })
-            .collect();
+        let mut numbers = Numbers::from(first_switch);
+        let pools = (0u16..).map(PoolId).zip(&routing.pools);
+        let pools: Vec<BoundPool> =
+            pools.map(|(id, pool)| bind_pool(id, pool, &mut numbers, &health_of)).collect();
         let Survey { charts, restriction_of, restrictions, areas } = survey(routing, atlas);
-        let policies = routing.policies.iter().zip(charts).map(|(policy, chart)| BoundPolicy {
-            rule: bind_rule(policy, chart, routing, &pools),
-            evaluate_health: policy.evaluate_health,
-            all_down: policy.all_down,
+        let policies = routing.policies.iter().zip(charts).map(|(policy, chart)| {
+            let edges = numbers.number(policy);
+            BoundPolicy {
+                rule: bind_rule(policy, chart, routing, &pools, &edges),
+                evaluate_health: policy.evaluate_health,
+                all_down: policy.all_down,
+                edges,
+            }
         });
         let policies = policies.collect();
         let ids = || (0u16..).map(PolicyId).take(routing.policies.len()).map(Target::Policy);
@@ -169,6 +176,7 @@ impl BoundRouting {
             uses_location,
             is_bound_by_location,
             below,
+            switches: (first_switch, numbers.next()),
         };
         (bound, areas)
     }
@@ -186,6 +194,7 @@ impl BoundRouting {
             uses_location,
             is_bound_by_location: false,
             below,
+            switches: (SwitchId(0), SwitchId(0)),
         }
     }
 
@@ -208,6 +217,11 @@ impl BoundRouting {
     /// All pools, in the order of the zone's own list.
     pub fn pools(&self) -> &[BoundPool] {
         &self.pools
+    }
+
+    /// The numbers of its switches: the first, and the one behind the last.
+    pub fn switches(&self) -> (SwitchId, SwitchId) {
+        self.switches
     }
 
     /// What becomes of a target with nothing up below it.
@@ -239,6 +253,29 @@ impl BoundRouting {
         })
     }
 
+    /// What residency leaves of a tree for the clients of an area.
+    pub(super) fn permitted(&self, area: AreaId, target: Target) -> Permit {
+        let restriction = self.restriction(area)?;
+        let barred = self.pools_below(target).into_iter().filter(|id| !restriction.allows(*id));
+        let barred: Vec<PoolId> = barred.collect();
+        let is_any = restriction.fails_closed || !barred.is_empty();
+        is_any.then_some((restriction.fails_closed, barred))
+    }
+
+    /// Every pool at or below a target, those of last resort among them.
+    fn pools_below(&self, target: Target) -> BTreeSet<PoolId> {
+        let below = match target {
+            Target::Pool(id) => return BTreeSet::from([id]),
+            Target::Policy(id) => self.below.get(usize::from(id.0)),
+        };
+        let policies = below.into_iter().flatten().filter_map(|id| self.policy(*id));
+        let pools = policies.flat_map(|policy| &policy.edges).filter_map(|(to, _)| match to {
+            Target::Pool(id) => Some(*id),
+            Target::Policy(_) => None,
+        });
+        pools.collect()
+    }
+
     pub(super) fn policy(&self, id: PolicyId) -> Option<&BoundPolicy> {
         self.policies.get(usize::from(id.0))
     }
@@ -251,11 +288,30 @@ impl BoundRouting {
     }
 }
 
+fn bind_pool(
+    id: PoolId,
+    pool: &Pool,
+    numbers: &mut Numbers,
+    health_of: impl Fn(PoolId, usize) -> Health,
+) -> BoundPool {
+    let switch = numbers.take();
+    let endpoints = pool.endpoints.iter().enumerate().map(|(place, endpoint)| BoundEndpoint {
+        rtype: endpoint.rtype,
+        rdata: endpoint.rdata.clone(),
+        health: health_of(id, place),
+        pool: id,
+        switch: numbers.take(),
+    });
+    let endpoints = endpoints.collect();
+    BoundPool { endpoints, min_up: pool.min_up, switch, edges: [].into() }
+}
+
 fn bind_rule(
     policy: &Policy,
     chart: Option<Chart>,
     routing: &Routing,
     pools: &[BoundPool],
+    edges: &[(Target, SwitchId)],
 ) -> BoundRule {
     let below = |target| routing.pools_below(target).into_iter().collect();
     match &policy.rule {
@@ -267,7 +323,7 @@ fn bind_rule(
         Rule::Weighted(weighted) => {
             BoundRule::Weighted(bind_lottery(&policy.name, weighted, routing))
         }
-        Rule::Multivalue(ids) => bind_union(ids, pools),
+        Rule::Multivalue(ids) => bind_union(ids, pools, edges),
         Rule::Failover(targets) => BoundRule::Failover(targets.as_slice().into()),
         Rule::Latency(latency) => BoundRule::ByArea {
             chart: chart.unwrap_or_default(),
@@ -302,10 +358,17 @@ fn milliseconds(length: Duration) -> u64 {
     u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn bind_union(ids: &[PoolId], pools: &[BoundPool]) -> BoundRule {
+fn bind_union(ids: &[PoolId], pools: &[BoundPool], edges: &[(Target, SwitchId)]) -> BoundRule {
     let members = ids.iter().filter_map(|id| pools.get(usize::from(id.0)));
     let endpoints = members.flat_map(|pool| pool.endpoints.iter().cloned()).collect();
     let mut ids = ids.to_vec();
     ids.sort_unstable();
-    BoundRule::Multivalue { pools: ids.into(), union: BoundPool { endpoints, min_up: MinUp::ONE } }
+    let edge = |(target, switch): &(Target, SwitchId)| match target {
+        Target::Pool(pool) if ids.contains(pool) => Some((*pool, *switch)),
+        _ => None,
+    };
+    let edges = edges.iter().filter_map(edge).collect();
+    let switch = SwitchId::NONE;
+    let union = BoundPool { endpoints, min_up: MinUp::ONE, switch, edges };
+    BoundRule::Multivalue { pools: ids.into(), union }
 }

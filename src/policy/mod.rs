@@ -23,12 +23,14 @@
 mod areas;
 mod bound;
 mod chain;
+mod draws;
 mod partition;
 mod places;
 mod random;
 mod select;
 mod shares;
 mod sticky;
+mod switched;
 mod trace;
 mod tree;
 
@@ -42,6 +44,7 @@ pub use random::Random;
 pub use select::{Choice, Chosen, Selection};
 pub use shares::End;
 pub use sticky::{StickyKey, sticky_scope};
+pub use switched::{Lot, switches_of};
 pub use trace::{NoTrace, Step, Trace};
 pub use tree::{
     AllDown, CheckId, Endpoint, Group, GroupId, Latency, LatencySource, LatencyTarget, MinUp,

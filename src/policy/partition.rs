@@ -4,6 +4,10 @@
 //! if the tree, with its chains for each, comes down to the same choice among the same pools in every state of health. So the classes do not move with health, and the prefix map made of them gives
 //! each client the shortest prefix in which everybody gets the same answer set (rule B9).
 //!
+//! Operators can set what health never comes to: a pool without a check is down if they say so. Areas of one class may be told
+//! apart then, and a selection asks for the client's own area while anything is set. What residency allows of the tree is a part
+//! of the class for that reason: whoever shares an answer may have it, whatever is set.
+//!
 //! Trees are compared in a form in which what can never matter is left out: what stands in a list behind a target that is
 //! always up; a pool that is named again where it is known to be down, because it would have been given before; targets of
 //! weight 0 beside one that is always up. Lists in lists are one list, the order of weighted targets does not matter, and
@@ -13,7 +17,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::areas::{AreaId, Areas, Restriction};
-use super::bound::{BoundRouting, BoundRule, Lottery};
+use super::bound::{BoundRouting, BoundRule, Lottery, Permit};
 use super::chain::Order;
 use super::tree::{AllDown, PolicyId, PoolId, Target};
 
@@ -468,6 +472,16 @@ pub fn pools_reached(
     leaves.into_iter().flatten().collect()
 }
 
+/// Splits classes by what residency leaves of the tree.
+fn refine(reduced: &[u32], permitted: impl Iterator<Item = Permit>) -> Vec<u32> {
+    let mut numbers: HashMap<(u32, Permit), u32> = HashMap::new();
+    let refined = reduced.iter().zip(permitted).map(|(number, permit)| {
+        let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+        *numbers.entry((*number, permit)).or_insert(next)
+    });
+    refined.collect()
+}
+
 /// Divides the areas of a zone for the tree below `target`; nothing if the tree treats all clients alike. `together` is whether
 /// one selection serves all types (B8).
 pub fn partition(
@@ -486,6 +500,7 @@ pub fn partition(
             Reducer { routing, area, restriction, together, numbers, known }.reduce(target)
         })
         .collect();
+    let reduced = refine(&reduced, areas.all().map(|area| routing.permitted(area, target)));
     let first = *reduced.first()?;
     if reduced.iter().all(|number| *number == first) {
         return None;

@@ -13,12 +13,14 @@ use std::cell::Cell;
 use super::areas::{AreaId, Restriction};
 use super::bound::{BoundEndpoint, BoundPool, BoundRouting, BoundRule, Health, Lottery, Ramp};
 use super::chain::Order;
+use super::draws::{Left, Places, bit};
 use super::random::Random;
 use super::sticky::StickyKey;
+use super::switched::Lot;
 use super::trace::{Step, Trace};
 use super::tree::{AllDown, MinUp, PolicyId, PoolId, Target, Weight};
-use crate::health::View;
-use crate::limits::{ANSWER_ENDPOINTS, POLICY_DEPTH, POLICY_TARGETS, POOL_ENDPOINTS};
+use crate::health::{Horizon, View};
+use crate::limits::{ANSWER_ENDPOINTS, POLICY_DEPTH, POLICY_TARGETS};
 use crate::wire::RecordType;
 
 /// What is to be answered.
@@ -66,6 +68,10 @@ pub struct Selection<'a, T> {
     pub now_ms: u64,
     pub random: &'a mut Random,
     pub trace: &'a mut T,
+    /// What decides about what drains; nothing while operators have set nothing. See [`Lot::draw`].
+    pub lot: Option<Lot>,
+    /// How soon, at the earliest, anything could change that was looked at so far. [`Horizon::NEVER`] at first.
+    pub horizon: Cell<Horizon>,
 }
 
 /// What counts as available in a walk.
@@ -73,6 +79,8 @@ pub struct Selection<'a, T> {
 pub(super) enum Walk {
     /// What is up.
     Up,
+    /// Everything but what operators took away.
+    Spared,
     /// Everything.
     Any,
 }
@@ -94,7 +102,12 @@ impl<T: Trace> Selection<'_, T> {
             self.trace.note(0, Step::FailClosed);
             return Some(Chosen { choice: Choice::NoData, is_last_resort: false });
         }
-        let choice = self.resort(target, 0)?;
+        let choice = self.resort(target, 0).or_else(|| {
+            // Better what operators took away than nothing (rule 4).
+            self.lot?;
+            self.trace.note(0, Step::AllTaken);
+            self.resort_by(target, Walk::Any, 0)
+        })?;
         Some(Chosen { choice, is_last_resort: true })
     }
 
@@ -110,6 +123,11 @@ impl<T: Trace> Selection<'_, T> {
     /// What becomes of a target with nothing up, if that is its own decision (rules 4 and 52, B2). Nothing if it has nothing
     /// for this client even when all is up (rule 26).
     fn resort(&mut self, target: Target, depth: usize) -> Option<Choice> {
+        self.resort_by(target, self.resort_walk(), depth)
+    }
+
+    /// The same by a walk that does not ask for health.
+    fn resort_by(&mut self, target: Target, walk: Walk, depth: usize) -> Option<Choice> {
         let below = depth.saturating_add(1);
         let all_down = self.routing.all_down(target);
         match (target, all_down) {
@@ -122,14 +140,32 @@ impl<T: Trace> Selection<'_, T> {
             _ => self.trace.note(depth, Step::AllDown),
         }
         match all_down {
-            AllDown::IgnoreHealth => self.pick(target, Walk::Any, depth),
+            AllDown::IgnoreHealth => self.pick(target, walk, depth),
             AllDown::NoData => Some(Choice::NoData),
             AllDown::ServFail => Some(Choice::ServFail),
             // Where residency bars that pool, one that it allows (B4).
             AllDown::Pool(pool) => self
-                .pick_endpoints(Target::Pool(pool), Walk::Any, below)
-                .or_else(|| self.pick(target, Walk::Any, depth)),
+                .pick_resort(target, Target::Pool(pool), walk, below)
+                .or_else(|| self.pick(target, walk, depth)),
         }
+    }
+
+    /// The pool of last resort of a policy, unless a switch takes it away from there.
+    fn pick_resort(
+        &mut self,
+        from: Target,
+        pool: Target,
+        walk: Walk,
+        depth: usize,
+    ) -> Option<Choice> {
+        if let (Target::Policy(from), Some(lot)) = (from, self.lot)
+            && walk != Walk::Any
+            && self.forced_edge(lot, from, pool) == Some(false)
+        {
+            self.trace.note(depth, Step::Force { from, target: pool, is_up: false });
+            return None;
+        }
+        self.pick_endpoints(pool, walk, depth)
     }
 
     /// Whether a target has something for this client if all counts as up.
@@ -152,13 +188,13 @@ impl<T: Trace> Selection<'_, T> {
     }
 
     /// Hands out the endpoints of a pool: those of the type that are up, or all of the type if none is; of more than
-    /// [`ANSWER_ENDPOINTS`] so many at random; beginning at a random one (rules 9 and 41). Stops when `take` says so by
-    /// `false`.
+    /// [`ANSWER_ENDPOINTS`] so many at random; beginning at a random one (rules 9 and 41). `take` is told how soon anything could
+    /// change that the selection looked at, and stops it by `false`.
     pub fn endpoints<'p>(
         &mut self,
         pool: &'p BoundPool,
         rtype: RecordType,
-        mut take: impl FnMut(&'p [u8]) -> bool,
+        mut take: impl FnMut(&'p [u8], Horizon) -> bool,
     ) {
         let eligible = self.eligible(pool, rtype);
         let most = u32::try_from(ANSWER_ENDPOINTS).unwrap_or(u32::MAX);
@@ -167,9 +203,10 @@ impl<T: Trace> Selection<'_, T> {
         let count = eligible.count();
         let first =
             if count > 1 { usize::try_from(self.random.below(count)).unwrap_or(0) } else { 0 };
+        let horizon = self.horizon.get();
         let in_turn = eligible.of_pool(pool).skip(first).chain(eligible.of_pool(pool).take(first));
         for endpoint in in_turn {
-            if !take(&endpoint.rdata) {
+            if !take(&endpoint.rdata, horizon) {
                 return;
             }
         }
@@ -183,8 +220,19 @@ impl<T: Trace> Selection<'_, T> {
             |endpoint: &BoundEndpoint| endpoint.rtype == rtype && is_allowed(restriction, endpoint);
         // The view may change at any moment: it is read once, so that the answer is of one piece and never empty.
         let known = Known::default();
-        let up = Places::of(pool, |endpoint| of_type(endpoint) && self.is_up(endpoint, &known));
-        if up.is_empty() { Places::of(pool, of_type) } else { up }
+        let up =
+            Places::of(pool, |endpoint| of_type(endpoint) && self.is_up(pool, endpoint, &known));
+        if !up.is_empty() {
+            return up;
+        }
+        if self.lot.is_some() {
+            let spared = |endpoint: &_| of_type(endpoint) && !self.is_taken(pool, endpoint);
+            let spared = Places::of(pool, spared);
+            if !spared.is_empty() {
+                return spared;
+            }
+        }
+        Places::of(pool, of_type)
     }
 
     fn pick(&mut self, target: Target, walk: Walk, depth: usize) -> Option<Choice> {
@@ -207,12 +255,12 @@ impl<T: Trace> Selection<'_, T> {
     fn pick_by_rule(&mut self, policy: PolicyId, walk: Walk, depth: usize) -> Option<Choice> {
         let routing = self.routing;
         match &routing.policy(policy)?.rule {
-            BoundRule::Failover(targets) => self.pick_first(targets, walk, depth),
+            BoundRule::Failover(targets) => self.pick_first(policy, targets, walk, depth),
             BoundRule::ByArea { chart, measured, hysteresis } => match chart.order(self.area)? {
-                Order::Fixed(targets) => self.pick_first(targets, walk, depth),
-                Order::Measured => self.pick_measured(measured, *hysteresis, walk, depth),
+                Order::Fixed(targets) => self.pick_first(policy, targets, walk, depth),
+                Order::Measured => self.pick_measured(policy, measured, *hysteresis, walk, depth),
             },
-            BoundRule::Weighted(lottery) => self.pick_weighted(lottery, walk, depth),
+            BoundRule::Weighted(lottery) => self.pick_weighted(policy, lottery, walk, depth),
             BoundRule::Multivalue { .. } => {
                 self.pick_endpoints(Target::Policy(policy), walk, depth.saturating_add(1))
             }
@@ -220,17 +268,30 @@ impl<T: Trace> Selection<'_, T> {
     }
 
     /// The first target that gives something (rules 19 to 23, 29).
-    fn pick_first(&mut self, targets: &[Target], walk: Walk, depth: usize) -> Option<Choice> {
-        targets.iter().find_map(|&target| self.pick_branch(target, walk, depth.saturating_add(1)))
+    fn pick_first(
+        &mut self,
+        from: PolicyId,
+        targets: &[Target],
+        walk: Walk,
+        depth: usize,
+    ) -> Option<Choice> {
+        let below = depth.saturating_add(1);
+        targets.iter().find_map(|&target| self.pick_branch(from, target, walk, below))
     }
 
     /// Draws by weight, drops what gives nothing, and draws again among the rest (rules 2, 10 and 11). Targets of weight 0
     /// come into play when no other is left, with equal shares (rules 12 to 16).
-    fn pick_weighted(&mut self, lottery: &Lottery, walk: Walk, depth: usize) -> Option<Choice> {
+    fn pick_weighted(
+        &mut self,
+        from: PolicyId,
+        lottery: &Lottery,
+        walk: Walk,
+        depth: usize,
+    ) -> Option<Choice> {
         debug_assert!(lottery.targets.len() <= POLICY_TARGETS && POLICY_TARGETS <= 128);
         let seed = lottery.sticky.or(self.together.then_some(0));
         if seed.is_some() || lottery.ramp.is_some() {
-            return self.pick_by_share(lottery, seed, walk, depth);
+            return self.pick_by_share(from, lottery, seed, walk, depth);
         }
         let mut left = Left::all(lottery.targets.iter().map(|(weight, _)| weight.0.into()));
         let share = |(weight, _): &(Weight, Target)| u32::from(weight.0);
@@ -239,7 +300,7 @@ impl<T: Trace> Selection<'_, T> {
             let (total, is_ramped) = (left.total(), false);
             let (_, target) = *lottery.targets.get(place)?;
             self.trace.note(depth, Step::Draw { target, weight, total, is_ramped });
-            if let Some(choice) = self.pick_branch(target, walk, depth.saturating_add(1)) {
+            if let Some(choice) = self.pick_branch(from, target, walk, depth.saturating_add(1)) {
                 return Some(choice);
             }
             left.drop(place, weight);
@@ -251,6 +312,7 @@ impl<T: Trace> Selection<'_, T> {
     #[inline(never)]
     fn pick_by_share(
         &mut self,
+        from: PolicyId,
         lottery: &Lottery,
         seed: Option<u64>,
         walk: Walk,
@@ -285,7 +347,7 @@ impl<T: Trace> Selection<'_, T> {
                     },
                 },
             );
-            if let Some(choice) = self.pick_branch(target, walk, depth.saturating_add(1)) {
+            if let Some(choice) = self.pick_branch(from, target, walk, depth.saturating_add(1)) {
                 return Some(choice);
             }
             left.drop(place, weight);
@@ -298,7 +360,7 @@ impl<T: Trace> Selection<'_, T> {
         // What has been up the longest tells how much of the target's room is warm.
         let ages = pools.iter().filter_map(|id| self.routing.pool(*id)).filter_map(|pool| {
             let known = Known::default();
-            let up = pool.endpoints.iter().filter(|endpoint| self.is_up(endpoint, &known));
+            let up = pool.endpoints.iter().filter(|endpoint| self.is_up(pool, endpoint, &known));
             let age = |endpoint: &BoundEndpoint| match endpoint.health {
                 Health::Target(target) => match self.view.recovered_ms(target) {
                     Some(recovered) => self.now_ms.saturating_sub(recovered),
@@ -320,6 +382,7 @@ impl<T: Trace> Selection<'_, T> {
     /// hysteresis; one without a measurement comes after those with one.
     fn pick_measured(
         &mut self,
+        from: PolicyId,
         targets: &[(Target, Box<[PoolId]>)],
         hysteresis: u8,
         walk: Walk,
@@ -335,7 +398,7 @@ impl<T: Trace> Selection<'_, T> {
             let (target, _) = *targets.get(best)?;
             let microseconds = latencies.get(best).copied().filter(|latency| *latency != u32::MAX);
             self.trace.note(depth, Step::Nearest { target, microseconds });
-            if let Some(choice) = self.pick_branch(target, walk, depth.saturating_add(1)) {
+            if let Some(choice) = self.pick_branch(from, target, walk, depth.saturating_add(1)) {
                 return Some(choice);
             }
             dropped |= bit(best);
@@ -344,18 +407,57 @@ impl<T: Trace> Selection<'_, T> {
 
     /// The lowest latency to an endpoint of some pools that is up, in microseconds; the highest number if none was measured.
     pub(super) fn latency(&self, pools: &[PoolId]) -> u32 {
-        let endpoints = pools.iter().filter_map(|id| self.routing.pool(*id));
-        let endpoints = endpoints.flat_map(|pool| &pool.endpoints);
+        let pools = pools.iter().filter_map(|id| self.routing.pool(*id));
+        let endpoints =
+            pools.flat_map(|pool| pool.endpoints.iter().map(move |endpoint| (pool, endpoint)));
         let (restriction, known) = (self.restriction(), Known::default());
-        let up = endpoints
-            .filter(|endpoint| self.is_up(endpoint, &known) && is_allowed(restriction, endpoint));
-        let latencies = up.filter_map(|endpoint| self.view.latency_us(endpoint.health.target()?));
+        let up = endpoints.filter(|(pool, endpoint)| {
+            self.is_up(pool, endpoint, &known) && is_allowed(restriction, endpoint)
+        });
+        let latencies =
+            up.filter_map(|(_, endpoint)| self.view.latency_us(endpoint.health.target()?));
         latencies.min().unwrap_or(u32::MAX)
     }
 
     /// Picks below a target of a policy. One whose health is not evaluated counts as up, and is not backed out of (rule 52);
     /// but residency that fails closed is asked for what is up alone.
-    fn pick_branch(&mut self, target: Target, walk: Walk, depth: usize) -> Option<Choice> {
+    fn pick_branch(
+        &mut self,
+        from: PolicyId,
+        target: Target,
+        walk: Walk,
+        depth: usize,
+    ) -> Option<Choice> {
+        match self.lot {
+            None => self.pick_free(target, walk, depth),
+            Some(lot) => self.pick_switched(lot, from, target, walk, depth),
+        }
+    }
+
+    /// The same with what operators have set for this target of the policy.
+    #[cold]
+    fn pick_switched(
+        &mut self,
+        lot: Lot,
+        from: PolicyId,
+        target: Target,
+        walk: Walk,
+        depth: usize,
+    ) -> Option<Choice> {
+        let forced = self.forced_edge(lot, from, target).filter(|_| walk != Walk::Any);
+        if let Some(is_up) = forced {
+            self.trace.note(depth, Step::Force { from, target, is_up });
+        }
+        match forced {
+            Some(false) => None,
+            Some(true) if walk == Walk::Up => self
+                .pick_free(target, walk, depth)
+                .or_else(|| self.pick(target, Walk::Spared, depth)),
+            _ => self.pick_free(target, walk, depth),
+        }
+    }
+
+    fn pick_free(&mut self, target: Target, walk: Walk, depth: usize) -> Option<Choice> {
         let picked = self.pick(target, walk, depth);
         if picked.is_none() && self.is_steadfast(target, walk) {
             return self.resort(target, depth);
@@ -381,12 +483,26 @@ impl<T: Trace> Selection<'_, T> {
             self.trace.note(depth, Step::Bar(target));
             return None;
         }
-        if walk == Walk::Up && !self.is_pool_up(pool) {
+        if !self.is_open(pool, walk) {
             self.trace.note(depth, Step::PassOver(target));
             return None;
         }
         self.trace.note(depth, Step::Take(target));
         Some(Choice::Endpoints(target))
+    }
+
+    /// Whether a walk takes a pool, or the set of a multivalue policy.
+    #[inline]
+    pub(super) fn is_open(&self, pool: &BoundPool, walk: Walk) -> bool {
+        match walk {
+            Walk::Up => self.is_pool_up(pool),
+            Walk::Spared => {
+                let restriction = self.restriction();
+                let mut allowed = pool.endpoints.iter().filter(|one| is_allowed(restriction, one));
+                allowed.any(|endpoint| !self.is_taken(pool, endpoint))
+            }
+            Walk::Any => true,
+        }
     }
 
     /// Whether residency allows any endpoint of a pool, or of the set of a multivalue policy (B4).
@@ -398,10 +514,17 @@ impl<T: Trace> Selection<'_, T> {
     }
 
     #[inline]
-    fn is_up(&self, endpoint: &BoundEndpoint, known: &Known) -> bool {
+    fn is_up(&self, pool: &BoundPool, endpoint: &BoundEndpoint, known: &Known) -> bool {
+        if let Some(is_up) = self.lot.and_then(|lot| self.forced(lot, pool, endpoint)) {
+            return is_up;
+        }
         match endpoint.health {
             Health::Unchecked => true,
-            Health::Target(target) => self.view.is_up(Some(target)),
+            Health::Target(target) => {
+                let (is_up, horizon) = self.view.look(target);
+                self.horizon.set(self.horizon.get().min(horizon));
+                is_up
+            }
             Health::Addresses => match known.get() {
                 Some((pool, is_up)) if pool == endpoint.pool => is_up,
                 _ => {
@@ -415,10 +538,10 @@ impl<T: Trace> Selection<'_, T> {
 
     /// Whether a pool's addresses say that its other records are up.
     fn is_any_address_up(&self, pool: PoolId) -> bool {
-        let pool = self.routing.pool(pool);
-        let endpoints = pool.into_iter().flat_map(|pool| &pool.endpoints);
-        let targets = endpoints.filter_map(|endpoint| endpoint.health.target());
-        let mut states = targets.map(|target| self.view.is_up(Some(target))).peekable();
+        let Some(pool) = self.routing.pool(pool) else { return true };
+        let addresses = pool.endpoints.iter().filter(|endpoint| endpoint.health.target().is_some());
+        let known = Known::default();
+        let mut states = addresses.map(|endpoint| self.is_up(pool, endpoint, &known)).peekable();
         states.peek().is_none() || states.any(|is_up| is_up)
     }
 
@@ -452,7 +575,7 @@ impl<T: Trace> Selection<'_, T> {
             rtype.is_none_or(|rtype| endpoint.rtype == rtype) && is_allowed(restriction, endpoint)
         });
         let known = Known::default();
-        let mut states = counted.map(|endpoint| self.is_up(endpoint, &known)).peekable();
+        let mut states = counted.map(|endpoint| self.is_up(pool, endpoint, &known)).peekable();
         if pool.min_up == MinUp::ONE {
             // A type of which residency leaves nothing has no say.
             return states.peek().is_none() || states.any(|is_up| is_up);
@@ -475,10 +598,6 @@ fn is_allowed(restriction: Option<&Restriction>, endpoint: &BoundEndpoint) -> bo
     restriction.is_none_or(|restriction| restriction.allows(endpoint.pool))
 }
 
-pub(super) fn bit(place: usize) -> u128 {
-    u32::try_from(place).ok().and_then(|place| 1u128.checked_shl(place)).unwrap_or(0)
-}
-
 /// The place of the lowest latency of those that were not dropped.
 pub(super) fn best_of(latencies: &[u32], dropped: u128, hysteresis: u8) -> Option<usize> {
     let mut best: Option<(usize, u32)> = None;
@@ -497,156 +616,12 @@ pub(super) fn best_of(latencies: &[u32], dropped: u128, hysteresis: u8) -> Optio
     best.map(|(place, _)| place)
 }
 
-/// The targets of a weighted policy that were not dropped yet.
-struct Left {
-    /// One bit per dropped target.
-    dropped: u128,
-    count: u32,
-    /// Sum of the weights.
-    weight: u32,
-}
-
-impl Left {
-    fn all(shares: impl ExactSizeIterator<Item = u32>) -> Self {
-        let count = u32::try_from(shares.len()).unwrap_or(u32::MAX);
-        Self { dropped: 0, count, weight: shares.sum() }
-    }
-
-    /// What a draw is out of: the sum of the weights; if all that is left has weight 0, each counts as 1.
-    fn total(&self) -> u32 {
-        if self.weight == 0 { self.count } else { self.weight }
-    }
-
-    fn has(&self, place: usize) -> bool {
-        self.dropped & bit(place) == 0
-    }
-
-    /// Draws one. Gives its place, and the share it was drawn with.
-    fn draw(&self, shares: impl Iterator<Item = u32>, random: &mut Random) -> Option<(usize, u32)> {
-        if self.count == 0 {
-            return None;
-        }
-        let least = u32::from(self.weight == 0);
-        let mut ticket = random.below(self.total());
-        for (place, share) in shares.enumerate() {
-            if !self.has(place) {
-                continue;
-            }
-            let share = share.max(least);
-            match ticket.checked_sub(share) {
-                None => return Some((place, share)),
-                Some(rest) => ticket = rest,
-            }
-        }
-        None
-    }
-
-    /// The one that a client keeps (B5).
-    fn stick(
-        &self,
-        shares: &[u32],
-        keys: &[u64],
-        client: StickyKey,
-        seed: u64,
-    ) -> Option<(usize, u32)> {
-        let least = u32::from(self.weight == 0);
-        let left = shares.iter().zip(keys).enumerate().filter(|(place, _)| self.has(*place));
-        let left = left.map(|(place, (share, key))| (place, (*share).max(least), key));
-        let scored = left
-            .filter(|(_, share, _)| *share > 0)
-            .map(|(place, share, key)| (client.score(seed, *key, share), place, share));
-        scored.min().map(|(_, place, share)| (place, share))
-    }
-
-    fn drop(&mut self, place: usize, share: u32) {
-        self.dropped |= bit(place);
-        self.count = self.count.saturating_sub(1);
-        // Where the share was made up for a weight of 0, there is nothing to take away.
-        self.weight = self.weight.saturating_sub(share);
-    }
-}
-
-const PLACE_WORDS: usize = POOL_ENDPOINTS.div_ceil(64);
-
-/// Some endpoints of a pool, by their places: one bit each.
-pub(super) struct Places {
-    words: [u64; PLACE_WORDS],
-}
-
-impl Places {
-    fn of(pool: &BoundPool, is_member: impl Fn(&BoundEndpoint) -> bool) -> Self {
-        let mut words = [0u64; PLACE_WORDS];
-        for (word, endpoints) in words.iter_mut().zip(pool.endpoints.chunks(64)) {
-            for (bit, endpoint) in (0u32..).zip(endpoints) {
-                *word |= u64::from(is_member(endpoint)).checked_shl(bit).unwrap_or(0);
-            }
-        }
-        Self { words }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.words.iter().all(|word| *word == 0)
-    }
-
-    fn count(&self) -> u32 {
-        self.words.iter().map(|word| word.count_ones()).sum()
-    }
-
-    fn has(&self, place: u32) -> bool {
-        let word = usize::try_from(place / 64).ok().and_then(|word| self.words.get(word));
-        word.is_some_and(|word| word & 1u64.rotate_left(place % 64) != 0)
-    }
-
-    fn add(&mut self, place: u32) {
-        let word = usize::try_from(place / 64).ok().and_then(|word| self.words.get_mut(word));
-        if let Some(word) = word {
-            *word |= 1u64.rotate_left(place % 64);
-        }
-    }
-
-    /// `count` of these at random, each choice with the same chance (Floyd's algorithm); all if there are no more.
-    fn draw(&self, count: u32, random: &mut Random) -> Self {
-        let total = self.count();
-        let mut ranks = Self { words: [0; PLACE_WORDS] };
-        for last in total.saturating_sub(count)..total {
-            let rank = random.below(last.saturating_add(1));
-            ranks.add(if ranks.has(rank) { last } else { rank });
-        }
-        let mut rank = 0u32;
-        let words = self.words.map(|word| {
-            let (mut left, mut kept) = (word, 0);
-            while left != 0 {
-                let lowest = left & left.wrapping_neg();
-                kept |= if ranks.has(rank) { lowest } else { 0 };
-                left ^= lowest;
-                rank = rank.saturating_add(1);
-            }
-            kept
-        });
-        Self { words }
-    }
-
-    /// The endpoints themselves, in the order of the pool.
-    pub(super) fn of_pool<'p>(
-        &self,
-        pool: &'p BoundPool,
-    ) -> impl Iterator<Item = &'p BoundEndpoint> + use<'_, 'p> {
-        self.words.iter().zip(pool.endpoints.chunks(64)).flat_map(|(word, endpoints)| {
-            let is_member = move |bit: u32| word.checked_shr(bit).unwrap_or(0) & 1 != 0;
-            (0u32..)
-                .zip(endpoints)
-                .filter(move |(bit, _)| is_member(*bit))
-                .map(|(_, endpoint)| endpoint)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::health::{Status, TargetId};
+    use crate::health::{Status, SwitchId, TargetId};
     use crate::policy::NoTrace;
 
     /// The view was read three times per answer: when the last endpoint went down in between, the answer was empty.
@@ -657,8 +632,14 @@ mod tests {
             rdata: Box::new([192, 0, 2, number]),
             health: Health::Target(TargetId(u32::from(number))),
             pool: PoolId(0),
+            switch: SwitchId::NONE,
         };
-        let pool = BoundPool { endpoints: vec![endpoint(0), endpoint(1)], min_up: MinUp::ONE };
+        let pool = BoundPool {
+            endpoints: vec![endpoint(0), endpoint(1)],
+            min_up: MinUp::ONE,
+            switch: SwitchId::NONE,
+            edges: [].into(),
+        };
         let routing = BoundRouting::of_pools(vec![pool.clone()]);
         let view = View::new(2);
         let is_over = AtomicBool::new(false);
@@ -684,9 +665,11 @@ mod tests {
                     now_ms: 0,
                     random: &mut random,
                     trace: &mut NoTrace,
+                    lot: None,
+                    horizon: Cell::new(Horizon::NEVER),
                 };
                 let mut taken = Vec::with_capacity(2);
-                selection.endpoints(&pool, RecordType::A, |rdata| {
+                selection.endpoints(&pool, RecordType::A, |rdata, _| {
                     taken.push(rdata.to_vec());
                     true
                 });

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 
 use super::bound::{BoundPool, BoundRule, Lottery};
 use super::chain::Order;
-use super::select::{Choice, Selection, Walk, best_of, bit};
+use super::draws::bit;
+use super::select::{Choice, Selection, Walk, best_of};
 use super::trace::Trace;
 use super::tree::{AllDown, PolicyId, PoolId, Target};
 use crate::limits::{POLICY_DEPTH, POLICY_TARGETS};
@@ -32,7 +33,7 @@ type Mix = BTreeMap<Choice, f64>;
 
 impl<T: Trace> Selection<'_, T> {
     /// Every end that a choice at or below `target` can come to, with its probability, in a fixed order. Sticky draws count by
-    /// their expectation over all clients, measured latencies as they are at this moment.
+    /// their expectation over all clients, measured latencies and what drains as they are for this selection.
     pub fn shares(&self, target: Target) -> Vec<(End, f64)> {
         if let Some(mix) = self.expect(target, Walk::Up, 0) {
             return ends_of(mix, false);
@@ -40,7 +41,8 @@ impl<T: Trace> Selection<'_, T> {
         if self.fails_closed() {
             return ends_of(certain(Choice::NoData), false);
         }
-        match self.expect_resort(target, 0) {
+        let resort = self.expect_resort(target, self.resort_walk(), 0);
+        match resort.or_else(|| self.expect_resort(target, Walk::Any, 0)) {
             Some(mix) => ends_of(mix, true),
             None => vec![(End { choice: None, is_last_resort: false }, 1.0)],
         }
@@ -62,30 +64,43 @@ impl<T: Trace> Selection<'_, T> {
 
     fn expect_by_rule(&self, policy: PolicyId, walk: Walk, depth: usize) -> Option<Mix> {
         match &self.routing.policy(policy)?.rule {
-            BoundRule::Failover(targets) => self.expect_first(targets, walk, depth),
+            BoundRule::Failover(targets) => self.expect_first(policy, targets, walk, depth),
             BoundRule::ByArea { chart, measured, hysteresis } => match chart.order(self.area)? {
-                Order::Fixed(targets) => self.expect_first(targets, walk, depth),
-                Order::Measured => self.expect_measured(measured, *hysteresis, walk, depth),
+                Order::Fixed(targets) => self.expect_first(policy, targets, walk, depth),
+                Order::Measured => self.expect_measured(policy, measured, *hysteresis, walk, depth),
             },
-            BoundRule::Weighted(lottery) => self.expect_weighted(lottery, walk, depth),
+            BoundRule::Weighted(lottery) => self.expect_weighted(policy, lottery, walk, depth),
             BoundRule::Multivalue { .. } => self.expect_endpoints(Target::Policy(policy), walk),
         }
     }
 
-    fn expect_first(&self, targets: &[Target], walk: Walk, depth: usize) -> Option<Mix> {
-        targets.iter().find_map(|target| self.expect_branch(*target, walk, depth.saturating_add(1)))
+    fn expect_first(
+        &self,
+        from: PolicyId,
+        targets: &[Target],
+        walk: Walk,
+        depth: usize,
+    ) -> Option<Mix> {
+        let below = depth.saturating_add(1);
+        targets.iter().find_map(|target| self.expect_branch(from, *target, walk, below))
     }
 
     /// Drawing again when something gives nothing comes to the shares of what gives something (rules 2, 10 and 11); weight 0 counts
     /// only among its like (rules 12 to 16).
-    fn expect_weighted(&self, lottery: &Lottery, walk: Walk, depth: usize) -> Option<Mix> {
+    fn expect_weighted(
+        &self,
+        from: PolicyId,
+        lottery: &Lottery,
+        walk: Walk,
+        depth: usize,
+    ) -> Option<Mix> {
         let targets = lottery.targets.iter().enumerate();
         let live = targets.filter_map(|(place, (weight, target))| {
             let share = match &lottery.ramp {
                 Some(ramp) => self.ramped(ramp, place, *weight),
                 None => weight.0.into(),
             };
-            Some((share, self.expect_branch(*target, walk, depth.saturating_add(1))?))
+            Some((share, self.expect_branch(from, *target, walk, depth.saturating_add(1))?))
         });
         let mut live: Vec<(u32, Mix)> = live.collect();
         if live.iter().all(|(share, _)| *share == 0) {
@@ -103,6 +118,7 @@ impl<T: Trace> Selection<'_, T> {
 
     fn expect_measured(
         &self,
+        from: PolicyId,
         targets: &[(Target, Box<[PoolId]>)],
         hysteresis: u8,
         walk: Walk,
@@ -114,41 +130,66 @@ impl<T: Trace> Selection<'_, T> {
         loop {
             let best = best_of(&latencies, dropped, hysteresis)?;
             let (target, _) = targets.get(best)?;
-            if let Some(mix) = self.expect_branch(*target, walk, depth.saturating_add(1)) {
+            if let Some(mix) = self.expect_branch(from, *target, walk, depth.saturating_add(1)) {
                 return Some(mix);
             }
             dropped |= bit(best);
         }
     }
 
-    fn expect_branch(&self, target: Target, walk: Walk, depth: usize) -> Option<Mix> {
+    fn expect_branch(
+        &self,
+        from: PolicyId,
+        target: Target,
+        walk: Walk,
+        depth: usize,
+    ) -> Option<Mix> {
+        let forced = self.lot.filter(|_| walk != Walk::Any);
+        match forced.and_then(|lot| self.forced_edge(lot, from, target)) {
+            Some(false) => None,
+            Some(true) if walk == Walk::Up => self
+                .expect_free(target, walk, depth)
+                .or_else(|| self.expect(target, Walk::Spared, depth)),
+            _ => self.expect_free(target, walk, depth),
+        }
+    }
+
+    fn expect_free(&self, target: Target, walk: Walk, depth: usize) -> Option<Mix> {
         let mix = self.expect(target, walk, depth);
         if mix.is_none() && self.is_steadfast(target, walk) {
-            return self.expect_resort(target, depth);
+            return self.expect_resort(target, self.resort_walk(), depth);
         }
         mix
     }
 
-    fn expect_resort(&self, target: Target, depth: usize) -> Option<Mix> {
+    fn expect_resort(&self, target: Target, walk: Walk, depth: usize) -> Option<Mix> {
         let all_down = self.routing.all_down(target);
         let is_told = matches!(target, Target::Policy(_)) && all_down != AllDown::IgnoreHealth;
         if is_told && !self.leads_anywhere(target, depth) {
             return None;
         }
         match all_down {
-            AllDown::IgnoreHealth => self.expect(target, Walk::Any, depth),
+            AllDown::IgnoreHealth => self.expect(target, walk, depth),
             AllDown::NoData => Some(certain(Choice::NoData)),
             AllDown::ServFail => Some(certain(Choice::ServFail)),
-            AllDown::Pool(pool) => self
-                .expect_endpoints(Target::Pool(pool), Walk::Any)
-                .or_else(|| self.expect(target, Walk::Any, depth)),
+            AllDown::Pool(pool) => {
+                let is_free = |from| {
+                    let lot = self.lot.filter(|_| walk != Walk::Any);
+                    let forced =
+                        lot.and_then(|lot| self.forced_edge(lot, from, Target::Pool(pool)));
+                    forced != Some(false)
+                };
+                let is_free = !matches!(target, Target::Policy(from) if !is_free(from));
+                let resort = is_free.then(|| self.expect_endpoints(Target::Pool(pool), walk));
+                resort.flatten().or_else(|| self.expect(target, walk, depth))
+            }
         }
     }
 
     fn expect_endpoints(&self, target: Target, walk: Walk) -> Option<Mix> {
         let pool = self.routing.handout(target)?;
-        let is_open = walk == Walk::Any || self.is_pool_up(pool);
-        (is_open && self.is_allowed(target)).then(|| certain(Choice::Endpoints(target)))
+        (self.is_open(pool, walk) && self.is_allowed(target))
+            .then(|| certain(Choice::Endpoints(target)))
     }
 }
 

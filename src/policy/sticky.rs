@@ -33,6 +33,11 @@ impl StickyKey {
         Self(mix(mix(prefix) ^ name_key))
     }
 
+    /// The key as a number, for draws among other things than targets.
+    pub(super) fn number(self) -> u64 {
+        self.0
+    }
+
     /// How far a target is from winning, less being nearer. `weight` is not 0.
     pub(super) fn score(self, seed: u64, target_key: u64, weight: u32) -> u64 {
         let hash = mix(mix(self.0 ^ seed) ^ target_key);

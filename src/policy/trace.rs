@@ -23,12 +23,16 @@ pub enum Step {
     FailClosed,
     /// A pool, or the set of a multivalue policy, was passed over: none of its endpoints is up.
     PassOver(Target),
+    /// A switch decides that a target counts as up, or as down, for the policy that considers it.
+    Force { from: PolicyId, target: Target, is_up: bool },
     /// A policy had nothing that is up, or nothing at all for this client.
     Exhausted(PolicyId),
     /// A pool was taken, or the set of a multivalue policy.
     Take(Target),
     /// Nothing was up below here: it is walked again as if all were (rules 4 and 52).
     AllDown,
+    /// All that there is was taken away by operators: it is walked again as if they had not.
+    AllTaken,
     /// Nothing was up below this policy, and it does what its `all_down` says (B2).
     LastResort(PolicyId),
 }

@@ -406,6 +406,8 @@ impl Routing {
 pub struct Route {
     pub target: Target,
     pub ttl: Ttl,
+    /// The soonest possible change of what was looked at caps the TTL, but to no less than this (RELIABILITY §5.7).
+    pub ttl_floor: Ttl,
     /// The types that it answers, in order; only CNAME if the pools below are aliases, which answer every type. No two routes
     /// of a name answer the same type.
     pub types: Box<[RecordType]>,

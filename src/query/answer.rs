@@ -1,13 +1,15 @@
 //! RFC 1034 §4.3.2, as ordered steps over the node that a question led to.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use super::chain::Chain;
 use super::engine::{Frame, Outcome, Reason};
 use super::story::{PlacedBy, Stage, Story};
+use crate::health::Horizon;
 use crate::limits::{CNAME_CHAIN, HEADER_OCTETS};
-use crate::policy::{AreaId, Choice, Chosen, Random, Selection, StickyKey, Target};
-use crate::snapshot::{BoundRoute, Handout};
+use crate::policy::{AreaId, Choice, Chosen, Lot, Random, Selection, StickyKey, Target};
+use crate::snapshot::{BoundRoute, ClientPlace, Handout};
 use crate::wire::{
     Composer, ExtendedError, Full, Owner, Rcode, RecordType, Records, Section, Ttl, brings_hosts,
     ends_in,
@@ -227,9 +229,11 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         let depends_on_place = route.depends_on_place();
         self.story.stage(Stage::Route { zone: route.zone, target: route.target, depends_on_place });
         let (area, sticky) = self.place(route);
+        let view = self.frame.engine.view;
+        let lot = Lot::draw(view, sticky, self.random);
         let mut selection = Selection {
             routing: &routing.bound,
-            view: self.frame.engine.view,
+            view,
             rtype,
             area,
             sticky,
@@ -237,6 +241,8 @@ impl<'e, S: Story> Answering<'e, '_, S> {
             now_ms: self.frame.engine.now_ms,
             random: self.random,
             trace: self.story,
+            lot,
+            horizon: Cell::new(Horizon::NEVER),
         };
         let chosen = selection.choose(route.target);
         let handed = chosen.and_then(Chosen::target);
@@ -244,14 +250,21 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         let mark = self.composer.mark();
         let (mut result, mut target, composer) = (Ok(0u32), None, &mut self.composer);
         if let Some(pool) = pool {
-            selection.endpoints(pool, rtype, |rdata| {
+            selection.endpoints(pool, rtype, |rdata, horizon| {
                 target = Some(rdata);
-                let pushed = composer.push_record(Section::Answer, owner, rtype, route.ttl, rdata);
+                let ttl = route.ttl_within(horizon);
+                let pushed = composer.push_record(Section::Answer, owner, rtype, ttl, rdata);
                 result = result.and_then(|count: u32| pushed.map(|()| count.saturating_add(1)));
                 result.is_ok()
             });
         }
-        self.story.stage(Stage::Selected(chosen));
+        let horizon = selection.horizon.get();
+        self.story.stage(Stage::Selected {
+            chosen,
+            horizon,
+            floor: route.ttl_floor,
+            ttl: route.ttl,
+        });
         let is_last_resort = chosen.is_some_and(|chosen| chosen.is_last_resort);
         self.pool = handed.map(|target| (route.zone, target, is_last_resort));
         match result {
@@ -264,7 +277,10 @@ impl<'e, S: Story> Answering<'e, '_, S> {
                 self.composer.rewind(mark);
                 Err(Full)
             }
-            Ok(0) => self.deny_type(node.zone()),
+            // What no state of health could change is never capped.
+            Ok(0) => {
+                self.deny_within(node.zone(), route, chosen.map_or(Horizon::NEVER, |_| horizon))
+            }
             Ok(_) if rtype == RecordType::CNAME => Ok(self.follow(target)),
             Ok(_) => Ok(Next::Done),
         }
@@ -283,9 +299,15 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         if let Some((address, _)) = subnet {
             self.scope = self.scope.max(self.onward_scope(route, address));
         }
-        if !route.depends_on_client() {
+        // What operators have set may tell clients apart whom no state of health does.
+        let is_exact = self.frame.engine.view.has_overrides();
+        if !route.depends_on_client() && !is_exact {
             return (AreaId::UNKNOWN, None);
         }
+        let snapshot = self.frame.engine.snapshot;
+        let area_in = |place: ClientPlace, address, source| {
+            if is_exact { snapshot.own_area(route, address, source) } else { place.area }
+        };
         let resolver = self.frame.client.address;
         let sticky = route.sticky_key(subnet.map_or(resolver, |(address, _)| address));
         let mut by = PlacedBy::Resolver;
@@ -296,14 +318,14 @@ impl<'e, S: Story> Answering<'e, '_, S> {
             if !place.is_unlocated {
                 let (by, scope) = (PlacedBy::Subnet, place.scope);
                 self.story.stage(Stage::Placed { by, address, source, scope });
-                return (place.area, sticky);
+                return (area_in(place, address, source), sticky);
             }
             by = PlacedBy::ResolverInstead;
         }
         let place = route.place(resolver, u8::MAX);
         let scope = if subnet.is_some() { self.scope } else { place.scope };
         self.story.stage(Stage::Placed { by, address: resolver, source: u8::MAX, scope });
-        (place.area, sticky)
+        (area_in(place, resolver, u8::MAX), sticky)
     }
 
     /// The deepest scope of the routes that an alias may lead to, whichever it leads to this time.
@@ -354,7 +376,25 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         Ok(Next::Done)
     }
 
+    /// A denial that holds for no longer than the health that led to it.
+    fn deny_within(
+        &mut self,
+        zone: ZoneId,
+        route: &BoundRoute,
+        horizon: Horizon,
+    ) -> Result<Next, Full> {
+        let ttl = self.negative_ttl(zone);
+        let capped = route.cap(ttl, horizon);
+        self.push_soa_for(zone, Some(capped).filter(|capped| *capped != ttl))?;
+        Ok(Next::Done)
+    }
+
     fn push_soa(&mut self, zone: ZoneId) -> Result<(), Full> {
+        self.push_soa_for(zone, None)
+    }
+
+    /// The SOA that says how long there is nothing (RFC 2308 §3), with another TTL if one is given.
+    fn push_soa_for(&mut self, zone: ZoneId, ttl: Option<Ttl>) -> Result<(), Full> {
         let Some(zone) = self.frame.engine.snapshot.catalog.zone(zone) else {
             return Ok(());
         };
@@ -368,7 +408,12 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         } else {
             Owner::Name(apex)
         };
-        self.composer.push_records(Section::Authority, owner, &records, 0)
+        match (ttl, records.rdata().next()) {
+            (Some(ttl), Some(soa)) => {
+                self.composer.push_record(Section::Authority, owner, RecordType::SOA, ttl, soa)
+            }
+            _ => self.composer.push_records(Section::Authority, owner, &records, 0),
+        }
     }
 
     fn negative_ttl(&self, zone: ZoneId) -> Ttl {

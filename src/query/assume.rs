@@ -23,7 +23,7 @@ impl std::error::Error for AssumeError {}
 
 /// Counts every endpoint of a snapshot as up.
 pub fn assume_up(snapshot: &Snapshot) -> View {
-    let view = View::new(snapshot.targets.len());
+    let view = snapshot.new_view();
     for (target, _) in view.iter() {
         view.set(target, Status::Up);
     }

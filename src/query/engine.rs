@@ -96,7 +96,7 @@ impl<'a> Engine<'a> {
     }
 
     /// The same engine at a moment, in milliseconds on the clock that the view's recoveries are stamped with. Needed only where
-    /// [`Snapshot::has_ramps`].
+    /// [`Snapshot::has_ramps`], or while [`View::has_overrides`].
     pub fn at(self, now_ms: u64) -> Self {
         Self { now_ms, ..self }
     }

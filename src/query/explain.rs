@@ -119,7 +119,7 @@ pub fn explain(engine: &Engine<'_>, inquiry: &Inquiry) -> Result<Explanation, Ex
     let events = recorder.events;
     let answer =
         read_answer(out.get(..outcome.octets).unwrap_or_default()).map_err(ExplainError)?;
-    let teller = Teller { snapshot: engine.snapshot, view: engine.view };
+    let teller = Teller { snapshot: engine.snapshot, view: engine.view, now_ms: engine.now_ms };
     let place = events.iter().find_map(|event| teller.place(event));
     let pool = outcome.pool.map(|(zone, pool, _)| teller.target_name(zone, pool));
     Ok(Explanation {
@@ -144,7 +144,7 @@ pub fn explain(engine: &Engine<'_>, inquiry: &Inquiry) -> Result<Explanation, Ex
         answers: answer.answers.iter().map(|record| record.text.clone()).collect(),
         authority: answer.authority.iter().map(|record| record.text.clone()).collect(),
         ttl: answer.answers.iter().map(|record| record.ttl).min(),
-        ttl_from: ttl_source(&answer, &outcome).map(ToOwned::to_owned),
+        ttl_from: ttl_source(&answer, &outcome, teller.tell_cap(&events)),
         scope: answer.scope,
     })
 }
@@ -162,7 +162,7 @@ impl Engine<'_> {
         let random = scratch.random.clone();
         let mut recorder = Recorder::new(client.address);
         let outcome = self.answer_aloud(scratch, message, client, out, &mut recorder);
-        let teller = Teller { snapshot: self.snapshot, view: self.view };
+        let teller = Teller { snapshot: self.snapshot, view: self.view, now_ms: self.now_ms };
         let steps = recorder.events.iter().flat_map(|event| teller.tell(event));
         let text: Vec<String> =
             refusal(&outcome).into_iter().chain(steps).map(|step| step.text).collect();
@@ -174,14 +174,15 @@ impl Engine<'_> {
 }
 
 /// Where the lowest TTL of an answer comes from.
-fn ttl_source(answer: &ReadAnswer, outcome: &Outcome) -> Option<&'static str> {
+fn ttl_source(answer: &ReadAnswer, outcome: &Outcome, cap: Option<String>) -> Option<String> {
     let first = answer.answers.first()?;
     let is_chain = answer.answers.iter().any(|record| record.owner != first.owner);
-    Some(match (is_chain, outcome.pool) {
+    let source = match (is_chain, outcome.pool) {
         (true, _) => "the lowest of the chain",
-        (false, Some(_)) => "the name's ttl",
+        (false, Some(_)) => return Some(cap.unwrap_or_else(|| "the name's ttl".to_owned())),
         (false, None) => "the record's ttl",
-    })
+    };
+    Some(source.to_owned())
 }
 
 /// What there is to say of an answer that no zone was asked for.

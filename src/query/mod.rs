@@ -33,4 +33,5 @@ pub use engine::{Client, Engine, Outcome, Scratch, Transport};
 pub use explain::{
     ExplainError, ExplainedPlace, ExplainedStep, Explanation, Inquiry, PlaceSource, explain,
 };
+pub use tell::show_date;
 pub use verify::{Mismatch, SEED, verify};

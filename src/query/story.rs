@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
+use crate::health::Horizon;
 use crate::policy::{Chosen, NoTrace, Step, Target, Trace};
+use crate::wire::Ttl;
 use crate::zone::ZoneId;
 
 /// Whose address decided where the client is.
@@ -31,8 +33,9 @@ pub(super) enum Stage<'a> {
     Route { zone: ZoneId, target: Target, depends_on_place: bool },
     /// The client was placed for the route.
     Placed { by: PlacedBy, address: IpAddr, source: u8, scope: u8 },
-    /// The selection came to its end.
-    Selected(Option<Chosen>),
+    /// The selection came to its end; with how soon anything could change that it looked at, the lowest TTL that the answer is
+    /// capped to, and the TTL that it has otherwise.
+    Selected { chosen: Option<Chosen>, horizon: Horizon, floor: Ttl, ttl: Ttl },
     /// A CNAME leads here.
     Follow(&'a [u8]),
 }
@@ -79,7 +82,12 @@ pub(super) enum Event {
         depth: usize,
         step: Step,
     },
-    Selected(Option<Chosen>),
+    Selected {
+        chosen: Option<Chosen>,
+        horizon: Horizon,
+        floor: Ttl,
+        ttl: Ttl,
+    },
     Follow(Box<[u8]>),
 }
 
@@ -121,7 +129,9 @@ impl Story for Recorder {
                 self.client = (address, source);
                 Event::Placed { by, address, scope }
             }
-            Stage::Selected(chosen) => Event::Selected(chosen),
+            Stage::Selected { chosen, horizon, floor, ttl } => {
+                Event::Selected { chosen, horizon, floor, ttl }
+            }
             Stage::Follow(name) => Event::Follow(name.into()),
         });
     }

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use super::explain::{ExplainedPlace, ExplainedStep, PlaceSource};
 use super::story::{Event, PlacedBy};
 use crate::geo::{Located, Location, LocationSource};
-use crate::health::{Status, View};
+use crate::health::{DRAWS, Horizon, Status, Switch, View};
 use crate::policy::{
-    AllDown, Endpoint, Health, Latency, LatencySource, MinUp, Place, PolicyId, PoolId, Routing,
-    Rule, Site, Spot, Step, Target, Weight, biased_distance, holds, latencies, latency_source,
-    location_of, places_of,
+    AllDown, BoundEndpoint, Endpoint, Health, Latency, LatencySource, MinUp, Place, PolicyId,
+    PoolId, Routing, Rule, Site, Spot, Step, Target, Weight, biased_distance, holds, latencies,
+    latency_source, location_of, places_of,
 };
 use crate::snapshot::{Snapshot, ZoneRouting};
 use crate::wire::Name;
@@ -19,6 +19,8 @@ use crate::zone::ZoneId;
 pub(super) struct Teller<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) view: &'a View,
+    /// The moment of the answer, by which drains are told.
+    pub(super) now_ms: u64,
 }
 
 impl<'a> Teller<'a> {
@@ -100,10 +102,10 @@ impl<'a> Teller<'a> {
             Event::Step { zone, client, depth, step } => {
                 self.tell_step(*zone, *client, *depth, *step)
             }
-            Event::Selected(None) => line(
+            Event::Selected { chosen: None, .. } => line(
                 "no place of the policy holds the client and there is no default, or its residency bars every pool: no data".into(),
             ),
-            Event::Selected(Some(_)) => Vec::new(),
+            Event::Selected { .. } => Vec::new(),
             Event::Follow(name) => line(format!("a CNAME leads to {}", show_name(name))),
         }
     }
@@ -199,6 +201,15 @@ impl<'a> Teller<'a> {
                 format!("{} taken: {}", self.handout(zone, target), self.states(zone, target))
             }
             Step::LastResort(policy) => self.tell_last_resort(zone, policy),
+            Step::Force { from, target, is_up } => format!(
+                "{} counts as {} for the policy {} by override",
+                self.target_name(zone, target),
+                if is_up { "up" } else { "down" },
+                self.target_name(zone, Target::Policy(from))
+            ),
+            Step::AllTaken => {
+                "overrides took all away that this client may get: they are passed over".to_owned()
+            }
             Step::AllDown => {
                 "nothing that this client may get is up: the policy is followed as if everything were".to_owned()
             }
@@ -390,11 +401,65 @@ impl<'a> Teller<'a> {
                 Status::Down => "down",
             },
         };
-        let each = named
-            .iter()
-            .zip(bound)
-            .map(|(named, bound)| format!("{} {}", named.label, state(bound.health)));
+        let each =
+            named.iter().zip(bound).map(|(named, bound)| match self.tell_switch(zone, bound) {
+                Some(set) => format!("{} {set}, {} by itself", named.label, state(bound.health)),
+                None => format!("{} {}", named.label, state(bound.health)),
+            });
         each.collect::<Vec<_>>().join("; ")
+    }
+
+    /// What operators have set for an endpoint: by itself, or with its pool.
+    fn tell_switch(&self, zone: ZoneId, endpoint: &BoundEndpoint) -> Option<String> {
+        let whole = self.routing(zone).and_then(|routing| routing.bound.pool(endpoint.pool));
+        let switch = match self.view.switch(endpoint.switch) {
+            Switch::Free => self.view.switch(whole?.switch),
+            own => own,
+        };
+        match switch {
+            Switch::Free => None,
+            Switch::Up => Some("forced up by override".to_owned()),
+            Switch::Down => Some("forced down by override".to_owned()),
+            drain @ Switch::Drain { .. } => {
+                let wins = drain.wins(self.now_ms).unwrap_or(0);
+                Some(format!("draining by override, still in {wins} of {DRAWS} draws"))
+            }
+        }
+    }
+
+    /// Which endpoint of what a selection looked at could change as soon as that.
+    pub(super) fn soonest(&self, events: &[Event], horizon: Horizon) -> Option<String> {
+        events.iter().find_map(|event| {
+            let Event::Step { zone, step: Step::Take(target) | Step::PassOver(target), .. } = event
+            else {
+                return None;
+            };
+            let bound = &self.routing(*zone)?.bound.handout(*target)?.endpoints;
+            let named = self.endpoints(*zone, *target);
+            let mut both = named.iter().zip(bound);
+            let (named, bound) = both.find(|(_, bound)| {
+                bound.health.target().is_some_and(|id| self.view.look(id).1 == horizon)
+            })?;
+            let pool = self.target_name(*zone, Target::Pool(bound.pool));
+            Some(format!("{} of the pool {pool}", named.label))
+        })
+    }
+
+    /// What capped the TTL of the last answer that was chosen, if anything did.
+    pub(super) fn tell_cap(&self, events: &[Event]) -> Option<String> {
+        let selected = events.iter().rev().find_map(|event| match event {
+            Event::Selected { horizon, floor, ttl, .. } => Some((*horizon, *floor, *ttl)),
+            _ => None,
+        });
+        let (horizon, floor, ttl) = selected?;
+        let soonest = horizon.as_seconds()?;
+        if soonest.max(floor.as_seconds()) >= ttl.as_seconds() {
+            return None;
+        }
+        let what = self.soonest(events, horizon);
+        let what = what.unwrap_or_else(|| "what was looked at".to_owned());
+        let floor = floor.as_seconds();
+        Some(format!("capped by the soonest change of {what}, in {soonest} s (floor {floor} s)"))
     }
 
     fn describe(&self, zone: ZoneId, target: Target) -> String {
@@ -453,7 +518,7 @@ fn show_location(location: Location) -> String {
 }
 
 /// The day of a moment of Unix time, as ISO 8601 has it (the proleptic Gregorian calendar, by eras of 400 years).
-pub(super) fn show_date(epoch: u64) -> String {
+pub fn show_date(epoch: u64) -> String {
     let days = (epoch / 86_400).saturating_add(719_468);
     let (era, day) = (days / 146_097, days % 146_097);
     let year =

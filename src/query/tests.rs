@@ -88,7 +88,7 @@ impl Bench {
             previous: None,
         })
         .unwrap();
-        let view = View::new(snapshot.targets.len());
+        let view = snapshot.new_view();
         Self { snapshot, view }
     }
 

@@ -324,7 +324,7 @@ impl Story for Witness {
     fn stage(&mut self, stage: Stage<'_>) {
         match stage {
             Stage::Route { zone, .. } => self.zone = Some(zone),
-            Stage::Selected(chosen) if self.first.is_none() => {
+            Stage::Selected { chosen, .. } if self.first.is_none() => {
                 // A multivalue policy hands out several pools as one, so that none of them was chosen.
                 let pool = chosen.and_then(Chosen::target).and_then(|target| match target {
                     Target::Pool(pool) => Some(pool),

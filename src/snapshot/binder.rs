@@ -8,10 +8,13 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{BoundRoute, Division, Handout, Networks, Snapshot, ZoneRouting};
+use super::{BoundRoute, Division, Handout, Networks, Snapshot, ZoneRouting, plain_name};
 use crate::config::{CompiledCheck, CompiledZone};
 use crate::geo::{Atlas, Merged, PrefixMap};
-use crate::health::{ProbeAddress, ProbeTarget, TargetId};
+use crate::health::{
+    CalculatedCheck, CheckSpec, Child, Plan, ProbeAddress, ProbeTarget, PrometheusCheck, Protocol,
+    SwitchId, TargetId,
+};
 use crate::policy::{
     AreaId, Areas, BoundRouting, Endpoint, Health, Partition, Place, Pool, PoolId, Route, Routing,
     Target, partition,
@@ -43,7 +46,8 @@ impl MapKey {
 
 /// What binding came to.
 pub(super) struct Bound {
-    pub(super) targets: Arc<[ProbeTarget]>,
+    pub(super) plan: Plan,
+    pub(super) switch_count: usize,
     pub(super) routes: Vec<BoundRoute>,
     pub(super) maps: HashMap<MapKey, Arc<PrefixMap>>,
 }
@@ -64,23 +68,51 @@ pub(super) struct BoundZone {
 #[derive(Default)]
 struct Targets {
     list: Vec<ProbeTarget>,
+    /// By target, the pools that have it, each once.
+    pools: Vec<Vec<Arc<str>>>,
     numbers: HashMap<ProbeTarget, TargetId>,
 }
 
 impl Targets {
-    fn number(&mut self, target: ProbeTarget) -> TargetId {
+    /// The number of a target that a pool has. What it is calculated from comes before it.
+    fn number(&mut self, target: ProbeTarget, pool: &Arc<str>) -> TargetId {
+        let children: Vec<ProbeTarget> = target.children().collect();
+        for child in children {
+            self.number_one(child, pool);
+        }
+        self.number_one(target, pool)
+    }
+
+    fn number_one(&mut self, target: ProbeTarget, pool: &Arc<str>) -> TargetId {
         let next = TargetId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
         let list = &mut self.list;
-        *self.numbers.entry(target).or_insert_with_key(|target| {
+        let id = *self.numbers.entry(target).or_insert_with_key(|target| {
             list.push(target.clone());
             next
-        })
+        });
+        self.pools.resize(self.list.len(), Vec::new());
+        let place = usize::try_from(id.0).unwrap_or(usize::MAX);
+        // The endpoints of a pool come one after another: a pool that was told before is the last one.
+        if let Some(pools) = self.pools.get_mut(place)
+            && pools.last().is_none_or(|last| !Arc::ptr_eq(last, pool))
+        {
+            pools.push(Arc::clone(pool));
+        }
+        id
+    }
+
+    fn into_plan(self) -> Plan {
+        Plan {
+            targets: self.list.into(),
+            pools: self.pools.into_iter().map(Vec::into_boxed_slice).collect(),
+        }
     }
 }
 
 pub(super) struct Binder<'a> {
     atlas: &'a Arc<Atlas>,
     targets: Targets,
+    next_switch: SwitchId,
     routes: Vec<BoundRoute>,
     maps: HashMap<MapKey, Arc<PrefixMap>>,
     areas: HashSet<Arc<Areas>>,
@@ -93,6 +125,7 @@ impl<'a> Binder<'a> {
         Self {
             atlas,
             targets: Targets::default(),
+            next_switch: SwitchId(0),
             routes: Vec::new(),
             maps: HashMap::new(),
             areas: HashSet::new(),
@@ -101,15 +134,18 @@ impl<'a> Binder<'a> {
     }
 
     pub(super) fn finish(self) -> Bound {
-        let Self { targets, routes, maps, .. } = self;
-        Bound { targets: targets.list.into(), routes, maps }
+        let Self { targets, next_switch, routes, maps, .. } = self;
+        let switch_count = usize::try_from(next_switch.0).unwrap_or(usize::MAX);
+        Bound { plan: targets.into_plan(), switch_count, routes, maps }
     }
 
     pub(super) fn bind_zone(&mut self, zone: &CompiledZone) -> BoundZone {
         let mut numbers: HashMap<(PoolId, usize), Health> = HashMap::new();
+        let apex = plain_name(&zone.apex);
         for (id, pool) in (0u16..).map(PoolId).zip(&zone.routing.pools) {
+            let name: Arc<str> = format!("{apex}/{}", pool.name).into();
             for (place, endpoint) in pool.endpoints.iter().enumerate() {
-                numbers.insert((id, place), self.health(&zone.checks, pool, endpoint));
+                numbers.insert((id, place), self.health(&zone.checks, &name, pool, endpoint));
             }
         }
         let health_of =
@@ -137,7 +173,8 @@ impl<'a> Binder<'a> {
             _ => None,
         });
         let bound_networks = bound_networks.collect();
-        let (routing, areas) = BoundRouting::new(routing, self.atlas, health_of);
+        let (routing, areas) = BoundRouting::new(routing, self.atlas, self.next_switch, health_of);
+        (_, self.next_switch) = routing.switches();
         // Zones of one template have the same areas, and with many positions these are the larger part of what is kept.
         let areas = match self.areas.get(&areas) {
             Some(known) => Arc::clone(known),
@@ -150,19 +187,30 @@ impl<'a> Binder<'a> {
         BoundZone { routing, areas, bound_networks, merged: None, divisions: HashMap::new() }
     }
 
-    fn health(&mut self, checks: &[CompiledCheck], pool: &Pool, endpoint: &Endpoint) -> Health {
+    fn health(
+        &mut self,
+        checks: &[CompiledCheck],
+        name: &Arc<str>,
+        pool: &Pool,
+        endpoint: &Endpoint,
+    ) -> Health {
         let check = pool.check.and_then(|check| checks.get(usize::from(check.0)));
         let Some(check) = check else { return Health::Unchecked };
         // What is probed: the check's own address if it has one (rule 5), else the endpoint.
-        let address = match &check.address {
-            Some(address) => address.clone(),
-            None => match own_address(endpoint) {
-                Some(address) => address,
-                None => return Health::Addresses,
-            },
+        let own = own_address(endpoint);
+        let asks_by_address = asks_by_address(&check.spec);
+        let (spec, address) = match (&check.address, own) {
+            // The one who is asked knows each endpoint by its address.
+            (Some(_), None) if asks_by_address => return Health::Addresses,
+            (Some(asked), Some(own)) if asks_by_address => {
+                (Arc::new(ask_for(&check.spec, &own)), asked.clone())
+            }
+            (Some(address), _) => (Arc::clone(&check.spec), address.clone()),
+            (None, Some(own)) if asks_by_address => (Arc::new(ask_for(&check.spec, &own)), own),
+            (None, Some(own)) => (Arc::clone(&check.spec), own),
+            (None, None) => return Health::Addresses,
         };
-        let target = ProbeTarget { check: Arc::clone(&check.spec), address };
-        Health::Target(self.targets.number(target))
+        Health::Target(self.targets.number(ProbeTarget { check: spec, address }, name))
     }
 
     /// Binds the routes of one name, and gives the first.
@@ -185,6 +233,7 @@ impl<'a> Binder<'a> {
                 zone,
                 target: route.target,
                 ttl: route.ttl,
+                ttl_floor: route.ttl_floor,
                 handout: if is_alias { Handout::Alias } else { Handout::Records },
                 together: route.together,
                 types: route.types.clone(),
@@ -248,4 +297,48 @@ fn own_address(endpoint: &Endpoint) -> Option<ProbeAddress> {
 fn host_of(rdata: &[u8]) -> Box<str> {
     let name = Name::from_wire(rdata).map_or_else(|_| Name::root(), |(name, _)| name);
     name.to_string().trim_end_matches('.').into()
+}
+
+/// What stands in a PromQL query for the address of the endpoint that it is about.
+const OWN_ADDRESS: &str = "{address}";
+
+/// Whether a check, or one that it is calculated from, asks somebody else about each endpoint by its address.
+fn asks_by_address(spec: &CheckSpec) -> bool {
+    match &spec.protocol {
+        Protocol::Prometheus(check) => check.query.contains(OWN_ADDRESS),
+        Protocol::Calculated(check) => {
+            check.children.iter().any(|child| asks_by_address(&child.check))
+        }
+        _ => false,
+    }
+}
+
+/// The check with an endpoint's address in the place of [`OWN_ADDRESS`]. Calculated checks are of no calculated ones (rule 72), which
+/// is what bounds this.
+fn ask_for(spec: &CheckSpec, own: &ProbeAddress) -> CheckSpec {
+    let own_text = match own {
+        ProbeAddress::Ip(address) => address.to_string(),
+        ProbeAddress::Name(name) => name.to_string(),
+    };
+    let protocol = match &spec.protocol {
+        Protocol::Prometheus(check) => Protocol::Prometheus(PrometheusCheck {
+            query: check.query.replace(OWN_ADDRESS, &own_text).into(),
+            ..check.clone()
+        }),
+        Protocol::Calculated(check) => Protocol::Calculated(CalculatedCheck {
+            children: check.children.iter().map(|child| ask_child_for(child, own)).collect(),
+            ..check.clone()
+        }),
+        other => other.clone(),
+    };
+    CheckSpec { protocol, ..spec.clone() }
+}
+
+fn ask_child_for(child: &Child, own: &ProbeAddress) -> Child {
+    let check = if asks_by_address(&child.check) {
+        Arc::new(ask_for(&child.check, own))
+    } else {
+        Arc::clone(&child.check)
+    };
+    Child { check, address: child.address.clone() }
 }

@@ -25,9 +25,9 @@ use binder::{Binder, Bound, BoundZone, MapKey};
 
 use crate::config::{CompiledCheck, CompiledZone};
 use crate::geo::{Atlas, AtlasError, PrefixMap, PrefixMatch};
-use crate::health::ProbeTarget;
+use crate::health::{Horizon, Plan, ProbeTarget, SwitchId, SwitchName, View};
 use crate::policy::{
-    AreaId, Areas, BoundRouting, Partition, Routing, StickyKey, Target, sticky_scope,
+    AreaId, Areas, BoundRouting, Partition, Routing, StickyKey, Target, sticky_scope, switches_of,
 };
 use crate::wire::{Name, RecordType, Ttl};
 use crate::zone::{Catalog, CatalogBuilder, CatalogFull, Owner, RouteId, ZoneId};
@@ -71,6 +71,8 @@ pub struct BoundRoute {
     pub zone: ZoneId,
     pub target: Target,
     pub ttl: Ttl,
+    /// What the soonest possible change of health caps the TTL to at the least.
+    pub ttl_floor: Ttl,
     pub handout: Handout,
     /// Whether one selection serves all types (B8).
     pub together: bool,
@@ -161,6 +163,19 @@ impl BoundRoute {
         place
     }
 
+    /// How long an answer may be cached whose soonest possible change is at the horizon (RELIABILITY §5.7).
+    #[inline]
+    pub fn ttl_within(&self, horizon: Horizon) -> Ttl {
+        self.cap(self.ttl, horizon)
+    }
+
+    /// The lower of a TTL and the horizon, the floor held.
+    #[inline]
+    pub fn cap(&self, ttl: Ttl, horizon: Horizon) -> Ttl {
+        let Some(soonest) = horizon.as_seconds().and_then(Ttl::from_seconds) else { return ttl };
+        ttl.min(soonest.max(self.ttl_floor))
+    }
+
     /// What sticky draws depend on for a client; nothing if there are none.
     #[inline]
     pub fn sticky_key(&self, address: IpAddr) -> Option<StickyKey> {
@@ -231,6 +246,8 @@ pub struct Snapshot {
     pub atlas: Arc<Atlas>,
     /// What to probe. A target's place is its [`crate::health::TargetId`], and its entry in the view.
     pub targets: Arc<[ProbeTarget]>,
+    plan: Plan,
+    switch_count: usize,
     pub identity: Identity,
     routes: Vec<BoundRoute>,
     /// The owner of each route.
@@ -322,14 +339,16 @@ impl Snapshot {
             catalog.add_refused(apex)?;
             routings.push(None);
         }
-        let Bound { targets, mut routes, maps } = binder.finish();
+        let Bound { plan, switch_count, mut routes, maps } = binder.finish();
         let catalog = Arc::new(catalog.build());
         onward::link(&mut routes, &catalog, &routings);
         Ok(Self {
             generation,
             catalog,
             atlas,
-            targets,
+            targets: Arc::clone(&plan.targets),
+            plan,
+            switch_count,
             identity,
             routes,
             routed_names: routed_names.into(),
@@ -369,6 +388,8 @@ impl Snapshot {
             generation,
             catalog: Arc::clone(&self.catalog),
             targets: Arc::clone(&self.targets),
+            plan: self.plan.clone(),
+            switch_count: self.switch_count,
             identity: self.identity.clone(),
             routes,
             routed_names: Arc::clone(&self.routed_names),
@@ -377,6 +398,45 @@ impl Snapshot {
             has_ramps: self.has_ramps,
             atlas,
         })
+    }
+
+    /// What to probe, and whose it is.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// How many switches a view of this snapshot has.
+    pub fn switch_count(&self) -> usize {
+        self.switch_count
+    }
+
+    /// A view in which nothing is known and nothing is set.
+    pub fn new_view(&self) -> View {
+        View::with_switches(self.targets.len(), self.switch_count)
+    }
+
+    /// Every switch: its number, the apex of its zone without the final dot, and what it is for. In order of number.
+    pub fn switch_names(&self) -> impl Iterator<Item = (SwitchId, Arc<str>, SwitchName<'_>)> {
+        let zones = (0u32..).map(ZoneId).zip(&self.routings);
+        zones.filter_map(|(id, zone)| Some((id, zone.as_ref()?))).flat_map(|(id, zone)| {
+            let apex = self.catalog.zone(id).map(|zone| plain_name(&zone.apex));
+            let apex: Arc<str> = apex.unwrap_or_default().into();
+            let (SwitchId(first), _) = zone.bound.switches();
+            let names = (first..).map(SwitchId).zip(switches_of(&zone.named));
+            names.map(move |(switch, name)| (switch, Arc::clone(&apex), name))
+        })
+    }
+
+    /// The area of the clients of a prefix itself, and not the one that stands for all whom a route treats alike: while
+    /// operators have set anything it need not treat them alike.
+    #[cold]
+    pub fn own_area(&self, route: &BoundRoute, address: IpAddr, source: u8) -> AreaId {
+        let Some(zone) = self.routing(route.zone) else { return AreaId::UNKNOWN };
+        let division = route.division.as_ref();
+        match division.and_then(|division| division.networks.as_ref()) {
+            Some(networks) => networks.area(address, source),
+            None => zone.areas.area(self.atlas.position_of(address, u8::MAX)),
+        }
     }
 
     /// A route that the catalog named.
@@ -420,11 +480,20 @@ impl Snapshot {
     }
 }
 
+/// A name without its final dot, as people write apexes.
+fn plain_name(name: &Name) -> String {
+    let text = name.to_string();
+    text.strip_suffix('.').filter(|rest| !rest.is_empty()).unwrap_or(&text).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{Source, compile_zone};
-    use crate::health::ProbeAddress;
+    use crate::health::{
+        CalculatedCheck, CheckSpec, Child, Comparison, Limit, Missing, ProbeAddress,
+        PrometheusCheck, Protocol, Quorum, TcpCheck,
+    };
 
     /// A relative name was probed as it was typed: the host `lb`, which nobody knows, counted as up for ever.
     #[test]
@@ -464,5 +533,113 @@ mod tests {
         let expected =
             ["lb.a.example", "lb.other.example"].map(|name| ProbeAddress::Name(name.into()));
         assert_eq!(names, expected.iter().collect::<Vec<_>>());
+    }
+
+    /// A zone with the pools `one` and `both` of the same check, with another spec than a file could say.
+    fn checked_by(spec: CheckSpec, address: Option<ProbeAddress>) -> Snapshot {
+        let text = r#"
+            zone = "a.example"
+            [check.web]
+            tcp = 443
+            [pool.one]
+            addresses = ["192.0.2.1"]
+            check = "web"
+            [pool.both]
+            addresses = ["192.0.2.1", "192.0.2.2"]
+            check = "web"
+            [policy.p]
+            type = "failover"
+            targets = ["one", "both"]
+            [names]
+            "@" = { SOA = "ns hostmaster", NS = "ns" }
+            ns = { A = "192.0.2.53" }
+            www = { policy = "p" }
+        "#;
+        let (mut zone, _) = compile_zone(&Source::new("a.toml", text, 1)).expect("a sound zone");
+        zone.checks[0].spec = Arc::new(spec);
+        zone.checks[0].address = address;
+        Snapshot::compile(Ingredients {
+            zones: vec![zone],
+            refused: &[],
+            geo: &GeoSources::of(Arc::new(crate::geo::Database::built_in().unwrap())),
+            seed: 1,
+            generation: Generation(1),
+            identity: Identity::default(),
+            previous: None,
+        })
+        .unwrap()
+    }
+
+    fn metric(query: &str) -> CheckSpec {
+        let metric = PrometheusCheck {
+            tls: None,
+            host: None,
+            prefix: "".into(),
+            headers: Box::default(),
+            query: query.into(),
+            comparison: Comparison::Above,
+            limit: Limit::try_from(1.0).unwrap(),
+            missing: Missing::Last,
+        };
+        CheckSpec::new(Protocol::Prometheus(metric), 9090)
+    }
+
+    /// Every target as it prints, with its pools.
+    fn plan_of(snapshot: &Snapshot) -> Vec<(String, String)> {
+        let told = snapshot.plan().iter().map(|(target, pools)| {
+            let pools: Vec<&str> = pools.iter().map(|pool| &**pool).collect();
+            (target.to_string(), pools.join(" "))
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn what_a_check_is_calculated_from_comes_before_it() {
+        let tcp = CheckSpec::new(Protocol::Tcp(TcpCheck::default()), 443);
+        let child = |address| Child { check: Arc::new(tcp.clone()), address };
+        let elsewhere = ProbeAddress::Ip("192.0.2.9".parse().unwrap());
+        let children = [child(None), child(Some(elsewhere))].into();
+        let whole = CalculatedCheck { children, quorum: Quorum::AtLeast(2) };
+        let snapshot = checked_by(CheckSpec::new(Protocol::Calculated(whole), 0), None);
+        let (one, both) = ("a.example/one a.example/both", "a.example/both");
+        let expected = [
+            ("tcp://192.0.2.1:443", one),
+            ("tcp://192.0.2.9:443", one),
+            ("2 checks of 192.0.2.1", one),
+            ("tcp://192.0.2.2:443", both),
+            ("2 checks of 192.0.2.2", both),
+        ];
+        let expected = expected.map(|(target, pools)| (target.to_owned(), pools.to_owned()));
+        assert_eq!(plan_of(&snapshot), expected);
+    }
+
+    #[test]
+    fn a_query_about_each_endpoint_is_one_target_for_each() {
+        let server = || Some(ProbeAddress::Name("prometheus.example".into()));
+        let asked = |query: &str| -> Vec<String> {
+            plan_of(&checked_by(metric(query), server())).into_iter().map(|(one, _)| one).collect()
+        };
+        assert_eq!(asked("up"), ["prometheus://prometheus.example:9090 up > 1"]);
+        assert_eq!(
+            asked("up{i=\"{address}\"}"),
+            [1, 2].map(|n| format!(
+                "prometheus://prometheus.example:9090 up{{i=\"192.0.2.{n}\"}} > 1"
+            ))
+        );
+    }
+
+    #[test]
+    fn a_new_view_has_a_switch_for_every_name() {
+        let snapshot = checked_by(metric("up"), None);
+        let names: Vec<String> =
+            snapshot.switch_names().map(|(_, zone, name)| format!("{zone}: {name}")).collect();
+        assert_eq!(names.len(), snapshot.switch_count());
+        assert_eq!(snapshot.new_view().switch_count(), names.len());
+        assert_eq!((&*names[0], &*names[6]), ("a.example: one", "a.example: p/both"));
+        let sources = GeoSources::of(Arc::new(crate::geo::Database::built_in().unwrap()));
+        let over = snapshot.over(&sources, Generation(2)).unwrap();
+        let again: Vec<String> =
+            over.switch_names().map(|(_, zone, name)| format!("{zone}: {name}")).collect();
+        assert_eq!((again, over.switch_count()), (names, snapshot.switch_count()));
     }
 }

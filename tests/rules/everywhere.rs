@@ -384,6 +384,30 @@ impl Scene {
         (order, asks_place && !is_located && !is_placed)
     }
 
+    /// Whether residency bars some pool of the tree for a client. Operators can make any of them matter, so that such clients
+    /// share no prefix with others.
+    fn is_barred(&self, address: IpAddr) -> bool {
+        let pools = self.rules.iter().flat_map(|rule| -> Vec<usize> {
+            match rule {
+                Rule::Geolocation { places, default, .. } => {
+                    places.iter().flat_map(|(_, pools)| pools).chain(default).copied().collect()
+                }
+                Rule::Ip { locations, default } => {
+                    locations.iter().flat_map(|(_, pools)| pools).chain(default).copied().collect()
+                }
+                Rule::Geoproximity { sites, default } => {
+                    sites.iter().map(|(pool, _)| pool).chain(default).copied().collect()
+                }
+                Rule::Latency { targets } => targets.clone(),
+            }
+        });
+        let named: BTreeSet<usize> = pools.collect();
+        let country = self.facts(address.to_canonical()).country;
+        self.residency.as_ref().is_some_and(|(countries, allowed)| {
+            country.is_some_and(|country| countries.contains(country)) && !named.is_subset(allowed)
+        })
+    }
+
     /// The pools of one rule; whether a network or a table knows the client; whether the rule asks where it is.
     fn chain(
         &self,
@@ -648,8 +672,11 @@ fn check(scene: &Scene, seed: u32) -> Result<(), TestCaseError> {
             let first = sibling.network();
             let mut others =
                 landmarks.iter().zip(&orders).filter(|(other, _)| sibling.contains(*other));
-            let differs = others.any(|(_, key)| key != &orders[place])
-                || scene.order(first, whole(first)) != orders[place];
+            let is_barred = scene.is_barred(*client);
+            let differs = others
+                .any(|(other, key)| key != &orders[place] || scene.is_barred(*other) != is_barred)
+                || scene.order(first, whole(first)) != orders[place]
+                || scene.is_barred(first) != is_barred;
             prop_assert!(differs, "{client}: /{scope} can be shorter");
         }
         // Rule 45: of a client of whom fewer bits are known.

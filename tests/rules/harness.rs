@@ -222,11 +222,12 @@ impl World {
             previous: None,
         });
         let snapshot = snapshot.unwrap();
-        let view = View::new(snapshot.targets.len());
+        let view = snapshot.new_view();
         Self { snapshot, view }
     }
 
-    fn targets_of(&self, pool: &str) -> Vec<TargetId> {
+    /// What is probed for a pool, one target per endpoint.
+    pub fn targets_of(&self, pool: &str) -> Vec<TargetId> {
         let routing = self.snapshot.routings().next().unwrap();
         let pools = routing.named.pools.iter().zip(routing.bound.pools());
         let endpoints = pools.filter(|(named, _)| *named.name == *pool);

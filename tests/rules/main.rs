@@ -13,6 +13,8 @@
 //! | `multivalue.rs` | 41, 42: endpoints of several pools as one set |
 //! | `last_resort.rs` | B2: what to do with everything down |
 //! | `minimum.rs` | B3: how many endpoints a pool needs |
+//! | `cap.rs` | 50, RELIABILITY §5.7: the soonest change caps the TTL |
+//! | `overrides.rs` | B4 and what operators set |
 //! | `turns.rs` | B6: equal turns |
 //! | `subnet.rs` | 75–79: where the client is, and the client subnet option |
 //! | `scope.rs` | B9 against brute force |
@@ -25,6 +27,7 @@
 //! databases.
 
 mod alias;
+mod cap;
 mod everywhere;
 mod failover;
 mod general;
@@ -37,6 +40,7 @@ mod last_resort;
 mod minimum;
 mod multivalue;
 mod network;
+mod overrides;
 mod proximity;
 mod questions;
 mod records;

@@ -1,10 +1,11 @@
 //! The expected shares of a tree against the second evaluator, exactly, and against the selection itself, by counting.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use meridian::health::Status;
+use meridian::health::{Horizon, Status, Switch};
 use meridian::outlook::{Basis, Clients, Forecaster, compare};
-use meridian::policy::{Choice, End, NoTrace, Random, Selection, Target};
+use meridian::policy::{Choice, End, Lot, NoTrace, Random, Selection, Target};
 use meridian::snapshot::BoundRoute;
 use meridian::wire::RecordType;
 use proptest::prelude::*;
@@ -32,16 +33,20 @@ fn with_selection<R>(
     let route = route(world);
     let address = client.map_or("192.0.2.200", |client| client.split('/').next().unwrap());
     let place = route.place(address.parse().unwrap(), 24);
+    let random = &mut Random::new(seed);
+    let sticky = route.sticky_key(address.parse().unwrap());
     let mut selection = Selection {
         routing: &world.snapshot.routing(route.zone).unwrap().bound,
         view: &world.view,
         rtype: RecordType::A,
         area: place.area,
-        sticky: route.sticky_key(address.parse().unwrap()),
+        sticky,
         together: route.together,
         now_ms: 1_000_000,
-        random: &mut Random::new(seed),
+        lot: Lot::draw(&world.view, sticky, random),
+        random,
         trace: &mut NoTrace,
+        horizon: Cell::new(Horizon::NEVER),
     };
     run(&mut selection, route.target)
 }
@@ -130,6 +135,31 @@ fn shares_are_those_of_the_selection() {
         let (_, client) = &clients[bits as usize % clients.len()];
         let client = client.as_deref();
         assert_fit(&shares(&world, client), &counts(&world, client, DRAWS));
+        Ok(())
+    });
+    result.unwrap();
+}
+
+/// Whatever operators have set, the exact shares are those of the selection.
+#[test]
+fn shares_know_overrides() {
+    let cases = (tree(false), any::<u32>(), any::<u64>());
+    let result = runner(TREES).run(&cases, |(tree, bits, set)| {
+        let world = tree.zone().world();
+        tree.apply(&tree.state(bits), &world);
+        let mut random = Random::new(set);
+        let switches: Vec<Switch> = (0..world.view.switch_count())
+            .map(|_| match random.below(8) {
+                0 => Switch::Up,
+                1 | 2 => Switch::Down,
+                _ => Switch::Free,
+            })
+            .collect();
+        world.view.set_switches(|id| switches[id.0 as usize]);
+        for client in [Some(home("DE")), None] {
+            let client = client.as_deref();
+            assert_fit(&shares(&world, client), &counts(&world, client, 200));
+        }
         Ok(())
     });
     result.unwrap();
