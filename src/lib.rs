@@ -38,6 +38,7 @@
 //! | [`sys`] | the only `unsafe`: recvmmsg, sendmmsg, socket options |
 //! | [`serve`] | UDP workers, TCP, the hickory-server back end |
 //! | [`probe`] | the checks and their schedule |
+//! | [`notify`] | webhooks: who is told what happens to health |
 //! | [`store`] | where zone files and settings come from |
 //! | [`admin`] | HTTP: metrics, health, readiness, explanations |
 //! | [`app`] | start, reload, stop |
@@ -75,6 +76,7 @@ pub mod geo;
 pub mod health;
 pub mod import;
 pub mod limits;
+pub mod notify;
 pub mod outlook;
 pub mod picture;
 pub mod policy;

@@ -8,9 +8,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Modules of the library, each may use itself and those above it.
-const MODULES: [&str; 19] = [
+const MODULES: [&str; 20] = [
     "limits", "wire", "zone", "geo", "picture", "health", "policy", "config", "import", "snapshot",
-    "query", "outlook", "sys", "serve", "probe", "store", "admin", "app", "cli",
+    "query", "outlook", "sys", "serve", "probe", "notify", "store", "admin", "app", "cli",
 ];
 
 /// Modules without sockets, files, clocks and panics, and what they must deny in their `mod.rs`.

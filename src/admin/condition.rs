@@ -1,9 +1,12 @@
 //! How the server is doing as a whole: what `/ready` says, and what an operator should look at.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+
+use super::control::HeldOverride;
+use crate::health::Happening;
 
 /// The outcome of the last reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +38,12 @@ pub struct Standing {
     pub refusals: Refusals,
     /// Why the geo database on disk could not be used; the one from before serves on.
     pub geodb_refused: Option<String>,
+    /// Why the prober holds the last view instead of what it observes.
+    pub guard_held: Option<String>,
+    /// Why probes learn nothing.
+    pub blind: Option<String>,
+    /// What operators have set, the oldest first.
+    pub overrides: Arc<[HeldOverride]>,
 }
 
 impl Standing {
@@ -48,27 +57,48 @@ impl Standing {
         let geodb =
             self.geodb_refused.as_ref().map(|why| format!("the geo database was refused: {why}"));
         let zones = self.refused_zones.iter().map(|zone| format!("refused at start: {zone}"));
-        zones.chain(reload).chain(geodb).collect()
+        let guard = self.guard_held.as_ref().map(|why| format!("the last health is held: {why}"));
+        let blind = self.blind.as_ref().map(|why| format!("probes learn nothing: {why}"));
+        zones.chain(reload).chain(geodb).chain(guard).chain(blind).collect()
+    }
+
+    /// Takes in what happened to health as a whole.
+    pub fn note(&mut self, what: &Happening) {
+        match what {
+            Happening::GuardHeld { reason, .. } => self.guard_held = Some(reason.clone()),
+            Happening::GuardReleased { .. } => self.guard_held = None,
+            Happening::Blind { reason, .. } => self.blind = Some(reason.clone()),
+            Happening::Sighted => self.blind = None,
+            _ => {}
+        }
     }
 }
 
 /// The state of affairs, as the one who changes it and those who read it share it.
 #[derive(Clone, Debug, Default)]
 pub struct Condition {
-    standing: Arc<ArcSwap<Standing>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    standing: ArcSwap<Standing>,
+    /// Held by who changes it: the reloader, the prober, and who keeps the overrides.
+    change: Mutex<()>,
 }
 
 impl Condition {
     /// What holds now.
     pub fn read(&self) -> Arc<Standing> {
-        self.standing.load_full()
+        self.shared.standing.load_full()
     }
 
-    /// Changes what holds. One task does this: start-up first, reloads after it.
+    /// Changes what holds. The change must not wait for anything.
     pub fn update(&self, change: impl FnOnce(&mut Standing)) {
-        let mut standing = Standing::clone(&self.standing.load());
+        let _changing = self.shared.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut standing = Standing::clone(&self.shared.standing.load());
         change(&mut standing);
-        self.standing.store(Arc::new(standing));
+        self.shared.standing.store(Arc::new(standing));
     }
 }
 

@@ -9,12 +9,15 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
+use super::api::{list_events, list_overrides, report_health};
 use super::condition::Condition;
 use super::explain::Asked;
 use super::metrics::render_metrics;
+use crate::notify::Notifier;
 use crate::probe::Prober;
 use crate::serve::Counters;
 use crate::snapshot::Published;
+use crate::store::{Journal, State as StateFile};
 use crate::sys::random_seed;
 
 /// What the paths read.
@@ -24,23 +27,61 @@ pub struct Admin {
     pub counters: Arc<Counters>,
     pub condition: Condition,
     pub prober: Arc<Prober>,
+    pub notifier: Arc<Notifier>,
+    pub journal: Arc<Journal>,
+    /// Nothing without a state directory.
+    pub state: Option<Arc<StateFile>>,
+}
+
+impl Admin {
+    /// What keeps the server from being as it should be; empty if all is well.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        let mut reasons = self.condition.read().reasons();
+        if let Some(unpersisted) = self.state.as_ref().and_then(|state| state.unpersisted()) {
+            let why = &unpersisted.why;
+            reasons.push(format!("the state directory can't be written: {why}"));
+        }
+        reasons
+    }
 }
 
 const INDEX: &str = "meridian\n\n\
     /metrics                                            Prometheus metrics\n\
-    /health                                             the process is alive\n\
+    /health                                             the process is alive; `degraded` says what is wrong\n\
     /ready                                              queries are answered; `degraded` says what is wrong\n\
-    /explain?name=api.example.com&type=A&client=8.8.8.0/24   why a client gets its answer, from live health\n";
+    /explain?name=api.example.com&type=A&client=8.8.8.0/24   why a client gets its answer, from live health\n\
+    /api/v1/health                                      every endpoint\n\
+    /api/v1/events?since=0&limit=100                    what happened\n\
+    /api/v1/overrides                                   what operators have set\n";
 
 /// All paths. Every one is read-only.
 pub fn router(admin: Arc<Admin>) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route("/", get(|| async { INDEX }))
         .route("/metrics", get(serve_metrics))
-        .route("/health", get(|| async { Json(json!({ "status": "ok" })) }))
+        .route("/health", get(serve_health))
         .route("/ready", get(serve_ready))
         .route("/explain", get(serve_explanation))
+        .with_state(Arc::clone(&admin));
+    pages.merge(reading_router(admin))
+}
+
+/// The paths that the control socket has as well.
+pub(super) fn reading_router(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/api/v1/health", get(report_health))
+        .route("/api/v1/events", get(list_events))
+        .route("/api/v1/overrides", get(list_overrides))
         .with_state(admin)
+}
+
+/// Alive is alive, whatever is wrong beside: a restart would not make it better.
+async fn serve_health(State(admin): State<Arc<Admin>>) -> Response {
+    let reasons = admin.reasons();
+    if reasons.is_empty() {
+        return Json(json!({ "status": "ok" })).into_response();
+    }
+    Json(json!({ "status": "degraded", "reasons": reasons })).into_response()
 }
 
 async fn serve_metrics(State(admin): State<Arc<Admin>>) -> Response {
@@ -53,7 +94,7 @@ async fn serve_metrics(State(admin): State<Arc<Admin>>) -> Response {
 /// Degraded is ready: the zones that are served are served well, and taking the server out would lose them too.
 async fn serve_ready(State(admin): State<Arc<Admin>>) -> Response {
     let standing = admin.condition.read();
-    let reasons = standing.reasons();
+    let reasons = admin.reasons();
     if !standing.is_serving {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "starting" })))
             .into_response();

@@ -5,13 +5,15 @@
 
 use prometheus::{Encoder, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
+use super::endpoints::{Endpoint, endpoints, find};
+use super::health::last_result_seconds;
 use super::http::Admin;
-use crate::health::{Status, TargetId};
-use crate::probe::TargetStatistics;
+use crate::health::{Action, Known, Status};
+use crate::notify::WebhookStatistics;
 use crate::query::Transport;
 use crate::serve::{Origin, RCODES, TYPES, Totals};
 use crate::snapshot::Live;
-use crate::zone::{ZoneId, ZoneState};
+use crate::zone::ZoneState;
 
 type Result<T> = prometheus::Result<T>;
 
@@ -27,7 +29,11 @@ pub(super) fn render_metrics(admin: &Admin) -> Result<String> {
     let live = admin.published.load();
     scrape.zones(&live)?;
     scrape.condition(admin, &live)?;
-    scrape.endpoints(&live, &admin.prober.statistics())?;
+    let known = admin.prober.known();
+    scrape.endpoints(&live, &known)?;
+    scrape.health(admin, &known)?;
+    scrape.state(admin)?;
+    scrape.webhooks(&admin.notifier.statistics())?;
     let mut text = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut text)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
@@ -182,7 +188,7 @@ impl Scrape<'_> {
     }
 
     /// One series per endpoint of a pool, although endpoints with the same check and address are probed once.
-    fn endpoints(&self, live: &Live, statistics: &[TargetStatistics]) -> Result<()> {
+    fn endpoints(&self, live: &Live, statistics: &[Known]) -> Result<()> {
         let labels = ["zone", "pool", "endpoint", "check"];
         let healthy = self.gauge(
             "meridian_endpoint_healthy",
@@ -199,73 +205,108 @@ impl Scrape<'_> {
             "Probes by result; `nothing` is an error of our own side.",
             &[labels.as_slice(), &["result"]].concat(),
         )?;
-        for zone in 0..live.snapshot.catalog.zones().len() {
-            let Ok(zone) = u32::try_from(zone).map(ZoneId) else {
-                break;
-            };
-            for endpoint in endpoints_of(live, zone) {
-                let Endpoint { labels: [a, b, c, d], target } = &endpoint;
-                let labels = [a.as_str(), b, c, d];
-                healthy
-                    .with_label_values(&labels)
-                    .set(i64::from(live.view.status(*target) != Status::Down));
-                let Some(known) = find(statistics, live, *target) else { continue };
-                if let Some(took) = known.tally.last_latency {
-                    latency.with_label_values(&labels).set(took.as_secs_f64());
-                }
-                let tally = &known.tally;
-                for (result, count) in [
-                    ("success", tally.successes),
-                    ("failure", tally.failures),
-                    ("nothing", tally.nothings),
-                ] {
-                    results.with_label_values(&[a, b, c, d, result]).inc_by(count);
-                }
+        for endpoint in endpoints(&live.snapshot) {
+            let Endpoint { labels: [a, b, c, d], target } = &endpoint;
+            let labels = [a.as_str(), b, c, d];
+            healthy
+                .with_label_values(&labels)
+                .set(i64::from(live.view.status(*target) != Status::Down));
+            let Some(known) = find(statistics, live, *target) else { continue };
+            if let Some(took) = known.tally.last_latency {
+                latency.with_label_values(&labels).set(took.as_secs_f64());
             }
+            let tally = &known.tally;
+            for (result, count) in [
+                ("success", tally.successes),
+                ("failure", tally.failures),
+                ("nothing", tally.nothings),
+            ] {
+                results.with_label_values(&[a, b, c, d, result]).inc_by(count);
+            }
+        }
+        Ok(())
+    }
+
+    fn webhooks(&self, statistics: &[WebhookStatistics]) -> Result<()> {
+        let labels = ["webhook", "kind"];
+        let events = self.counter(
+            "meridian_webhook_events_total",
+            "Events for a webhook: `sent`, `failed` (refused, or given up), `dropped` (too many waited).",
+            &["webhook", "kind", "result"],
+        )?;
+        let attempts = self.counter(
+            "meridian_webhook_failed_attempts_total",
+            "Messages that a webhook did not take.",
+            &labels,
+        )?;
+        let queued = self.gauge(
+            "meridian_webhook_queued",
+            "What waits to be told; of an Alertmanager, the alerts that hold.",
+            &labels,
+        )?;
+        for webhook in statistics {
+            let (name, kind) = (&*webhook.name, webhook.kind.as_str());
+            for (result, count) in
+                [("sent", webhook.sent), ("failed", webhook.failed), ("dropped", webhook.dropped)]
+            {
+                events.with_label_values(&[name, kind, result]).inc_by(count);
+            }
+            attempts.with_label_values(&[name, kind]).inc_by(webhook.failed_attempts);
+            queued.with_label_values(&[name, kind]).set(whole(webhook.queued));
+        }
+        Ok(())
+    }
+
+    /// Whether the prober and what it knows can be relied on.
+    fn health(&self, admin: &Admin, statistics: &[Known]) -> Result<()> {
+        let standing = admin.condition.read();
+        let none = no_labels();
+        let held = "Whether the last health is held because too much fails at once.";
+        self.gauge("meridian_probe_guard_held", held, &[])?
+            .with_label_values(&none)
+            .set(i64::from(standing.guard_held.is_some()));
+        let blind = "Whether probes learn nothing because of errors of our own side.";
+        self.gauge("meridian_probe_blind", blind, &[])?
+            .with_label_values(&none)
+            .set(i64::from(standing.blind.is_some()));
+        let age = "Time since the last result of any probe; absent before the first.";
+        if let Some(seconds) = last_result_seconds(statistics) {
+            self.seconds("meridian_probe_last_result_age_seconds", age, &[])?
+                .with_label_values(&none)
+                .set(seconds);
+        }
+        let help = "Overrides that hold.";
+        let overrides = self.gauge("meridian_overrides", help, &["action"])?;
+        for label in ["up", "down", "drain"] {
+            let held = standing.overrides.iter();
+            let count = held.filter(|held| action_label(held.set.action) == label).count();
+            overrides.with_label_values(&[label]).set(whole(count));
+        }
+        Ok(())
+    }
+
+    /// What becomes of events, and of what should outlive the process.
+    fn state(&self, admin: &Admin) -> Result<()> {
+        let help = "Events that did not get everywhere, by who missed them.";
+        let dropped = self.counter("meridian_events_dropped_total", help, &["by"])?;
+        dropped.with_label_values(&["listener"]).inc_by(admin.journal.dropped());
+        if let Some(state) = &admin.state {
+            dropped.with_label_values(&["state"]).inc_by(state.lost_events());
+            let help = "Whether health, overrides and events are in the state directory.";
+            self.gauge("meridian_state_persisted", help, &[])?
+                .with_label_values(&no_labels())
+                .set(i64::from(state.unpersisted().is_none()));
         }
         Ok(())
     }
 }
 
-/// A checked endpoint, as metrics name it: zone, pool, endpoint, check.
-struct Endpoint {
-    labels: [String; 4],
-    target: TargetId,
-}
-
-/// What the prober knows of a target of this snapshot. During a reload the two may be of different generations for a moment;
-/// then the target of that number may be another one, of which nothing is said.
-fn find<'a>(
-    statistics: &'a [TargetStatistics],
-    live: &Live,
-    id: TargetId,
-) -> Option<&'a TargetStatistics> {
-    let place = statistics.binary_search_by_key(&id, |known| known.id).ok()?;
-    let target = live.snapshot.targets.get(usize::try_from(id.0).ok()?)?;
-    statistics.get(place).filter(|known| known.target == *target)
-}
-
-fn endpoints_of(live: &Live, zone: ZoneId) -> Vec<Endpoint> {
-    let mut endpoints = Vec::new();
-    let apex = live.snapshot.catalog.zone(zone).map(|zone| zone.apex.to_string());
-    let Some((apex, routing)) = apex.zip(live.snapshot.routing(zone)) else {
-        return endpoints;
-    };
-    for (pool, bound) in routing.named.pools.iter().zip(routing.bound.pools()) {
-        let check = pool.check.and_then(|check| routing.checks.get(usize::from(check.0)));
-        for (named, bound) in pool.endpoints.iter().zip(&bound.endpoints) {
-            if let (Some(check), Some(target)) = (check, bound.health.target()) {
-                let labels = [
-                    apex.clone(),
-                    pool.name.to_string(),
-                    named.label.to_string(),
-                    check.name.to_string(),
-                ];
-                endpoints.push(Endpoint { labels, target });
-            }
-        }
+fn action_label(action: Action) -> &'static str {
+    match action {
+        Action::Up => "up",
+        Action::Down => "down",
+        Action::Drain { .. } => "drain",
     }
-    endpoints
 }
 
 fn whole(count: usize) -> i64 {

@@ -4,19 +4,27 @@
 //! the same published snapshot as queries do, and sums what the workers counted. What changes the server has a socket of its own,
 //! in `control`.
 
+mod api;
 mod client;
 mod condition;
 mod control;
+mod endpoints;
 mod explain;
+mod health;
 mod http;
 mod listen;
 mod metrics;
 
+pub use api::{EventReport, OverrideReport};
 pub use client::{FetchError, fetch};
 pub use condition::{Condition, Refusals, Reload, Standing};
 pub use control::{
-    ReloadOrder, ReloadReport, ReloadRequest, ReloadedZone, ask_reload, bind_control, serve_control,
+    ActionWord, AskError, ConfirmRequest, ConfirmTaken, Control, Draft, GuardReleased,
+    HeldOverride, OverrideChange, OverrideOrder, OverrideRequest, Problem, ReloadOrder,
+    ReloadReport, ReloadRequest, ReloadedZone, ReportRequest, ReportTaken, ReportedState, ask,
+    ask_reload, bind_control, serve_control,
 };
 pub use explain::{InquiryError, parse_client};
+pub use health::{EndpointHealth, HealthReport};
 pub use http::{Admin, router};
 pub use listen::serve_admin;

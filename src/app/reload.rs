@@ -1,10 +1,12 @@
 //! Reload: the next generation is made off to the side, and taken over whole or not at all.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::desk::Desk;
 use super::guard::judge;
 use super::load::{Loaded, read_sources};
 use super::output::{complain, is_styled};
@@ -15,7 +17,7 @@ use super::signals::{Request, Signals};
 use super::watch::Watch;
 use crate::admin::{Condition, Reload, ReloadOrder, ReloadReport, ReloadedZone};
 use crate::config::CompiledZone;
-use crate::health::View;
+use crate::notify::Notifier;
 use crate::probe::Prober;
 use crate::snapshot::{GeoSources, Ingredients, Live, Published, Snapshot};
 use crate::sys::socket::WAKE_UP;
@@ -26,6 +28,8 @@ pub(super) struct Reloader {
     pub(super) settings: Settings,
     pub(super) published: Published,
     pub(super) prober: Arc<Prober>,
+    pub(super) notifier: Arc<Notifier>,
+    pub(super) desk: Arc<Desk>,
     pub(super) condition: Condition,
     /// The databases of the generation that is served.
     pub(super) geo: GeoSources,
@@ -291,10 +295,14 @@ impl Reloader {
             judge(limit, &live.snapshot, &snapshot)
                 .map_err(|why| Refusal::Change(format!("{why}; {}", self.way_out())))?;
         }
-        let view = Arc::new(View::new(snapshot.targets.len()));
+        let view = Arc::new(snapshot.new_view());
         // The new view knows what the old one did before any query sees it.
-        self.prober.replace(&snapshot.targets, Arc::clone(&view));
-        retire(self.published.swap(Live { snapshot: Arc::new(snapshot), view, is_stale: false }));
+        self.prober.replace(snapshot.plan(), Arc::clone(&view));
+        let probed: HashSet<String> = snapshot.targets.iter().map(ToString::to_string).collect();
+        self.notifier.retain(|target| probed.contains(target));
+        let live = Live { snapshot: Arc::new(snapshot), view, is_stale: false };
+        let (snapshot, view) = (Arc::clone(&live.snapshot), Arc::clone(&live.view));
+        retire(self.desk.publish(&snapshot, &view, || self.published.swap(live)));
         self.serials.remember(assigned);
         keep_served(&self.settings, sources);
         Ok(zones)

@@ -6,13 +6,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 
 use super::announce::announce;
+use super::crash::end_at_panics;
+use super::desk::Desk;
 use super::guard::judge;
 use super::load::{LoadError, Loaded, read_sources};
+use super::operator::Operator;
 use super::output::{complain, is_styled};
+use super::recall::Past;
 use super::reload::Reloader;
 use super::serials::{Assigned, Serials, StateError};
 use super::served;
@@ -20,17 +24,20 @@ use super::settings::Settings;
 use super::signals::Signals;
 use super::watch::Watch;
 use crate::admin::{
-    Admin, Condition, ReloadOrder, bind_control, router, serve_admin, serve_control,
+    Admin, Condition, Control, ReloadOrder, bind_control, router, serve_admin, serve_control,
 };
-use crate::config::{Source, compile_zones};
-use crate::health::{ProbeTarget, View};
-use crate::limits::{FIRST_ROUND_SECONDS, PROBES_IN_FLIGHT, SPARE_DESCRIPTORS, TCP_CONNECTIONS};
-use crate::probe::Prober;
+use crate::config::{HealthSettings, Source, compile_zones};
+use crate::health::{Event, FleetSettings, Happening, Memory, View};
+use crate::limits::{
+    EVENTS_KEPT, FIRST_ROUND_SECONDS, PROBES_IN_FLIGHT, SPARE_DESCRIPTORS, TCP_CONNECTIONS,
+};
+use crate::notify::{Notifier, Webhook, WebhookError};
+use crate::probe::{Egress, Prober, ProberOptions};
 use crate::serve::{Bound, Counters, ListenError, Server};
 use crate::snapshot::{
     Generation, GeoSources, Ingredients, Live, Published, Snapshot, SnapshotError,
 };
-use crate::store::StoreError;
+use crate::store::{Journal, State, StoreError};
 use crate::sys::{raise_descriptor_limit, random_seed, return_freed_memory};
 
 /// Why the server does not run.
@@ -48,6 +55,7 @@ pub enum ServeError {
     NowhereToListen,
     Admin(SocketAddr, io::Error),
     State(StateError),
+    Webhook(WebhookError),
     /// Too many clients would get another answer than from the server before.
     Change(String),
     Io(io::Error),
@@ -80,6 +88,7 @@ impl fmt::Display for ServeError {
                 )
             }
             Self::State(error) => error.fmt(f),
+            Self::Webhook(error) => error.fmt(f),
             Self::Change(why) => write!(
                 f,
                 "{why}\n  that is how the files differ from what this state directory says was served last: start with --yes if it is meant"
@@ -99,6 +108,7 @@ impl From<io::Error> for ServeError {
 
 /// Serves until the process is told to stop.
 pub async fn serve(settings: Settings) -> Result<(), ServeError> {
+    end_at_panics();
     let mut signals = Signals::install()?;
     let watch = Watch::new(settings.geo_files());
     let geo = read_sources(&settings).map_err(ServeError::Database)?;
@@ -108,26 +118,31 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let First { snapshot, assigned, sources } =
         first_snapshot(&settings, &serials, &geo, &condition)?;
     check_change(&settings, &geo, &snapshot)?;
-    let orders = open_control(&settings);
+    let control = bind_socket(&settings);
     return_freed_memory();
     let bound = bind_all(&settings)?;
     let listening = TcpListener::bind(settings.admin).await;
     let listener = listening.map_err(|error| ServeError::Admin(settings.admin, error))?;
     let admin_address = listener.local_addr()?;
 
-    let view = Arc::new(View::new(snapshot.targets.len()));
-    let prober = start_prober(&snapshot.targets, &view)?;
-    let published = Published::new(Live { snapshot: Arc::new(snapshot), view, is_stale: false });
+    let notifier = Arc::new(start_notifier(&settings)?);
+    let past = Past::recall(settings.state.as_deref());
+    let health = start_health(past, snapshot, &settings, &condition)?;
+    tell(&notifier, &health.journal);
+    let (published, prober) = (health.published.clone(), Arc::clone(&health.prober));
     let counters = Arc::new(Counters::default());
-    let admin = Admin {
+    let admin = Arc::new(Admin {
         published: published.clone(),
         counters: Arc::clone(&counters),
         condition: condition.clone(),
         prober: Arc::clone(&prober),
-    };
-    tokio::spawn(serve_admin(listener, router(Arc::new(admin))));
+        notifier: Arc::clone(&notifier),
+        journal: Arc::clone(&health.journal),
+        state: health.state.clone(),
+    });
+    tokio::spawn(serve_admin(listener, router(Arc::clone(&admin))));
     tokio::select! {
-        () = await_first_round(&prober) => {}
+        () = await_first_round(&health) => {}
         () = signals.stop() => return Ok(()),
     }
     let addresses: Vec<SocketAddr> = bound.iter().map(Bound::address).collect();
@@ -136,11 +151,86 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     keep_served(&settings, sources);
     condition.update(|standing| standing.is_serving = true);
     announce(&addresses, admin_address, &published.load().snapshot);
-    Reloader { settings, published, prober, condition, geo, watch, serials, orders }
-        .run_until_stopped(&mut signals)
-        .await?;
+    let orders = take_orders(control, admin, &health);
+    let desk = Arc::clone(&health.desk);
+    Reloader {
+        settings,
+        published,
+        prober,
+        notifier,
+        desk,
+        condition,
+        geo,
+        watch,
+        serials,
+        orders,
+    }
+    .run_until_stopped(&mut signals)
+    .await?;
     server.stop();
+    health.close();
     Ok(())
+}
+
+/// What health is decided by and kept with.
+struct Health {
+    published: Published,
+    prober: Arc<Prober>,
+    desk: Arc<Desk>,
+    journal: Arc<Journal>,
+    state: Option<Arc<State>>,
+    /// The view of the process before is good enough to begin with.
+    is_remembered: bool,
+}
+
+impl Health {
+    /// Writes down what the next start begins with.
+    fn close(&self) {
+        if let Some(state) = &self.state {
+            // A prober that stands still at this moment has nothing better to tell than what was written last.
+            match self.prober.memories() {
+                Some(memories) => state.close(memories),
+                None => tracing::error!(
+                    "the last view of health is not written: the prober stands still"
+                ),
+            }
+        }
+    }
+}
+
+/// Starts probing, with what is remembered of health and of overrides.
+fn start_health(
+    past: Past,
+    snapshot: Snapshot,
+    settings: &Settings,
+    condition: &Condition,
+) -> Result<Health, ServeError> {
+    let is_remembered = past.knows_all(&snapshot.targets);
+    let Past { state, journal, overrides, memories } = past;
+    let view = Arc::new(snapshot.new_view());
+    let desk = Desk::new(overrides, Arc::clone(&journal), state.clone(), condition.clone());
+    let prober =
+        start_prober(&snapshot, &view, &settings.health, memories, sink(&journal, condition))?;
+    // Nobody is served yet.
+    desk.publish(&snapshot, &view, || ());
+    let published = Published::new(Live { snapshot: Arc::new(snapshot), view, is_stale: false });
+    Ok(Health { published, prober, desk: Arc::new(desk), journal, state, is_remembered })
+}
+
+/// Where the prober tells what happens: the journal, and those who ask how the server is doing.
+fn sink(journal: &Arc<Journal>, condition: &Condition) -> Arc<dyn Fn(Happening) + Send + Sync> {
+    let (journal, condition) = (Arc::clone(journal), condition.clone());
+    Arc::new(move |what| {
+        if is_of_all(&what) {
+            condition.update(|standing| standing.note(&what));
+        }
+        journal.record(what);
+    })
+}
+
+/// Whether it is about the prober, and not about one endpoint.
+fn is_of_all(what: &Happening) -> bool {
+    !matches!(what, Happening::Endpoint { .. } | Happening::Certificate { .. })
 }
 
 /// What the first reading of the zones gives.
@@ -202,19 +292,39 @@ pub(super) fn keeps_served(settings: &Settings) -> bool {
     settings.max_change.is_some() && settings.state.is_some()
 }
 
-/// Opens the socket of `meridian reload`, if there is a state directory. Without the socket there is still SIGHUP.
-fn open_control(settings: &Settings) -> mpsc::Receiver<ReloadOrder> {
-    let (sender, orders) = mpsc::channel(1);
-    if let Some(directory) = settings.state.as_deref() {
-        match bind_control(directory) {
-            Ok(listener) => drop(tokio::spawn(serve_control(listener, sender))),
-            Err(error) => tracing::error!(
-                directory = %directory.display(),
-                "no control socket, `meridian reload` will not work: {error}"
-            ),
-        }
+/// Makes the control socket, if there is a state directory. Without the socket there is still SIGHUP.
+fn bind_socket(settings: &Settings) -> Option<UnixListener> {
+    let directory = settings.state.as_deref()?;
+    let bound = bind_control(directory).inspect_err(|error| {
+        tracing::error!(
+            directory = %directory.display(),
+            "no control socket, `meridian reload` and `meridian depool` will not work: {error}"
+        );
+    });
+    bound.ok()
+}
+
+/// Begins to take what operators ask for; gives the orders to reload.
+fn take_orders(
+    control: Option<UnixListener>,
+    admin: Arc<Admin>,
+    health: &Health,
+) -> mpsc::Receiver<ReloadOrder> {
+    let (reloads, reload_orders) = mpsc::channel(1);
+    let (overrides, orders) = mpsc::channel(1);
+    if let Some(listener) = control {
+        tokio::spawn(serve_control(listener, Control { admin, reloads, overrides }));
     }
-    orders
+    let operator = Operator {
+        desk: Arc::clone(&health.desk),
+        published: health.published.clone(),
+        prober: Arc::clone(&health.prober),
+        state: health.state.clone(),
+        orders,
+        events: health.journal.listen(),
+    };
+    tokio::spawn(operator.run());
+    reload_orders
 }
 
 /// Reads the zones for the first time. What is wrong is printed, and refused by name.
@@ -255,20 +365,55 @@ fn first_snapshot(
 }
 
 /// Starts probing with as many sockets at once as leave enough for TCP clients.
-fn start_prober(targets: &[ProbeTarget], view: &Arc<View>) -> io::Result<Arc<Prober>> {
+fn start_prober(
+    snapshot: &Snapshot,
+    view: &Arc<View>,
+    settings: &HealthSettings,
+    memories: Vec<Memory>,
+    sink: Arc<dyn Fn(Happening) + Send + Sync>,
+) -> io::Result<Arc<Prober>> {
     let descriptors = raise_descriptor_limit()?;
     let in_flight =
         descriptors.saturating_sub(TCP_CONNECTIONS + SPARE_DESCRIPTORS).clamp(16, PROBES_IN_FLIGHT);
-    if in_flight < targets.len().min(PROBES_IN_FLIGHT) {
+    if in_flight < snapshot.targets.len().min(PROBES_IN_FLIGHT) {
         tracing::warn!(
             descriptors,
             in_flight,
             "fewer file descriptors than probes want: raise the limit (LimitNOFILE=, ulimit -n)"
         );
     }
-    // Transitions are logged by the prober; nothing else listens to them.
-    let sink = Arc::new(|_: &_| {});
-    Ok(Arc::new(Prober::start_within(targets, Arc::clone(view), sink, in_flight)))
+    let mut egress = Egress::default();
+    egress.deny.extend_from_slice(&settings.deny);
+    egress.allow.extend_from_slice(&settings.allow);
+    let fleet = FleetSettings { guard: settings.guard, sentinels: settings.sentinels.clone() };
+    let options = ProberOptions { in_flight, egress, fleet, memories, sink };
+    Ok(Arc::new(Prober::start(snapshot.plan(), Arc::clone(view), options)?))
+}
+
+/// Passes on what happens to those who want to be told: first what happened before, as far as it is remembered.
+fn tell(notifier: &Arc<Notifier>, journal: &Journal) {
+    notifier.resume(journal.latest(EVENTS_KEPT).iter().map(|event| Event::clone(event)));
+    let (notifier, mut events) = (Arc::clone(notifier), journal.listen());
+    tokio::spawn(async move {
+        while let Some(event) = events.recv().await {
+            notifier.tell(&event);
+        }
+    });
+}
+
+/// Starts to tell webhooks; the journal of events feeds it.
+fn start_notifier(settings: &Settings) -> Result<Notifier, ServeError> {
+    let webhooks: Result<Vec<Webhook>, WebhookError> =
+        settings.webhooks.iter().cloned().map(Webhook::open).collect();
+    let webhooks = webhooks.map_err(ServeError::Webhook)?;
+    let server = settings.identity.server.as_deref().map_or_else(host_name, str::to_owned);
+    Ok(Notifier::start(webhooks, &server, random_seed()?))
+}
+
+/// What the machine is called, for those who gave the server no name.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "meridian".to_owned() } else { name.trim().to_owned() }
 }
 
 fn log_databases(settings: &Settings, geo: &GeoSources) {
@@ -307,10 +452,14 @@ fn bind_all(settings: &Settings) -> Result<Vec<Bound>, ServeError> {
 }
 
 /// Waits until every endpoint was probed once, so that the first answers know who is up; but not for those that hang.
-async fn await_first_round(prober: &Prober) {
+async fn await_first_round(health: &Health) {
+    if health.is_remembered {
+        return;
+    }
+    let prober = &health.prober;
     let patience = Duration::from_secs(FIRST_ROUND_SECONDS);
     if tokio::time::timeout(patience, prober.first_round()).await.is_err() {
-        let statistics = prober.statistics();
+        let statistics = prober.known();
         let pending = statistics.iter().filter(|known| known.tally.total() == 0).count();
         let targets = statistics.len();
         tracing::warn!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use crate::config::{self, Diagnostic, Io, Share, Source};
+use crate::config::{self, Diagnostic, HealthSettings, Io, Share, Source, WebhookSettings};
 use crate::geo::Override;
 use crate::limits::WORKERS;
 use crate::snapshot::Identity;
@@ -65,6 +65,10 @@ pub struct Settings {
     pub workers: usize,
     pub strict: bool,
     pub identity: Identity,
+    /// How far probes are trusted, and what they may reach.
+    pub health: HealthSettings,
+    /// Who is told what happens to health.
+    pub webhooks: Vec<WebhookSettings>,
 }
 
 /// Why there are no settings.
@@ -123,6 +127,8 @@ impl Settings {
                     .then(|| VERSION.into()),
                 explains_to: file.explain_to.into(),
             },
+            health: file.health,
+            webhooks: file.webhooks,
         })
     }
 }

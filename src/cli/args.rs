@@ -1,5 +1,7 @@
 //! What can be typed. The help texts are the reference of the command line.
 
+mod operate;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::Typed;
 use crate::config::{Io, Share, check_identity, parse_duration};
+
+pub(super) use operate::{
+    ConfirmArguments, ControlArguments, DepoolArguments, EventsArguments, HealthArguments,
+    OverridesArguments, RepoolArguments, ReportArguments, StateArgument,
+};
 
 /// An authoritative GeoDNS server: answers by the client's place, by weights and by the health of the endpoints.
 ///
@@ -71,6 +78,39 @@ pub(super) enum Command {
         Examples:\n  meridian reload --state /var/lib/meridian\n  meridian reload --state /var/lib/meridian --yes"
     )]
     Reload(ReloadArguments),
+    /// Override health: count a pool, an endpoint or a policy's target as down or up
+    #[command(
+        after_help = "Goes by the socket `control` in the server's --state directory. Of two overrides for the same thing the\n\
+        newer one holds. Residency holds against all of them.\n\n\
+        Exit code 0: it holds; 1: it does not, and why.\n\n\
+        Examples:\n  meridian depool us --zone example.com --reason 'new disks' --for 2h\n  \
+        meridian depool 'us/192.0.2.*' --reason 'rack 7' --drain 10%\n  \
+        meridian depool by-region/eu --up --reason 'its check is wrong'"
+    )]
+    Depool(DepoolArguments),
+    /// Take an override back: health decides again
+    #[command(
+        after_help = "Exit code 0: it is taken back; 1: there is none.\n\nExamples:\n  meridian repool 3\n  meridian repool us"
+    )]
+    Repool(RepoolArguments),
+    /// List the overrides that hold
+    #[command(after_help = "Example:\n  meridian overrides --state /var/lib/meridian")]
+    Overrides(OverridesArguments),
+    /// Say of an external check whether it holds
+    #[command(after_help = "Exit code 0: an endpoint took it; 1: none did.\n\n\
+        Example:\n  meridian report example.com/deploy down --address 192.0.2.1 --reason 'release 7'")]
+    Report(ReportArguments),
+    /// Let endpoints come back that answer again and wait for an operator
+    #[command(
+        after_help = "Exit code 0: something is back; 1: nothing was waiting.\n\nExample:\n  meridian confirm 'example.com/us'"
+    )]
+    Confirm(ConfirmArguments),
+    /// List every endpoint that has a check, and how it is
+    #[command(after_help = "Example:\n  meridian health --state /var/lib/meridian")]
+    Health(HealthArguments),
+    /// List what happened: endpoints that went down or came back, overrides, alarms
+    #[command(after_help = "Example:\n  meridian events --since 1200 --json")]
+    Events(EventsArguments),
     /// Run the tests that zone files have, and say what is answered instead
     #[command(after_help = "A test is a [[test]] block of a zone file:\n\n  \
         [[test]]\n  name   = \"api\"\n  client = \"46.4.0.0/16\"\n  down   = [\"eu\"]\n  expect = \"us\"\n\n\
@@ -110,8 +150,8 @@ pub(super) struct ServeArguments {
     /// Database of autonomous systems: MMDB such as GeoLite2-ASN [default: none]
     #[arg(long, value_name = "FILE", env = "MERIDIAN_ASNDB")]
     asndb: Option<PathBuf>,
-    /// Directory for what should outlive the process: the serials of zones that give none, with --max-change the zones that
-    /// were served last, and the socket of `meridian reload` [default: kept in memory only, no socket]
+    /// Directory for what should outlive the process: the serials of zones that give none, the last health, overrides and events,
+    /// with --max-change the zones that were served last; and the control socket [default: kept in memory only, no socket]
     #[arg(long, value_name = "DIR", env = "MERIDIAN_STATE")]
     state: Option<PathBuf>,
     /// Refuse a reload, and with --state a start, that gives a larger share of the clients of any name another answer

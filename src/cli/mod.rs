@@ -8,10 +8,12 @@ mod diff;
 mod explain;
 mod healthcheck;
 mod import;
+mod operate;
 mod reload;
 mod simulate;
 mod table;
 mod test;
+mod time;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -44,6 +46,13 @@ pub fn main() -> ExitCode {
         Some(Command::Simulate(arguments)) => simulate::run(&arguments),
         Some(Command::Diff(arguments)) => diff::run(&arguments),
         Some(Command::Reload(arguments)) => reload::run(&arguments),
+        Some(Command::Depool(arguments)) => operate::depool(arguments),
+        Some(Command::Repool(arguments)) => operate::repool(&arguments),
+        Some(Command::Overrides(arguments)) => operate::overrides(&arguments),
+        Some(Command::Report(arguments)) => operate::report(arguments),
+        Some(Command::Confirm(arguments)) => operate::confirm(arguments),
+        Some(Command::Health(arguments)) => operate::health(&arguments),
+        Some(Command::Events(arguments)) => operate::events(&arguments),
         Some(Command::Test(arguments)) => test::run(&arguments),
         Some(Command::Import(arguments)) => import::run(&arguments.command),
         Some(Command::Healthcheck(arguments)) => healthcheck::run(&arguments),

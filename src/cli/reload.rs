@@ -16,9 +16,7 @@ pub(super) fn run(arguments: &ReloadArguments) -> CommandResult {
             .into());
     };
     let request = ReloadRequest { yes: arguments.yes };
-    let report = runtime()?
-        .block_on(ask_reload(&state, request))
-        .map_err(|error| error as Box<dyn std::error::Error>)?;
+    let report = runtime()?.block_on(ask_reload(&state, request))?;
     if arguments.json {
         say(&format!("{}\n", serde_json::to_string_pretty(&report)?));
     } else {

@@ -1,7 +1,20 @@
-//! Where zones and settings come from: files, read whole.
+//! Where zones and settings come from: files, read whole. And what of health outlives the process.
+//!
+//! | file | owns |
+//! |---|---|
+//! | this one | zone files, settings files and geo databases |
+//! | `journal` | the log of events |
+//! | `state`, `ledger` | the last view, overrides and events in the state directory |
 //!
 //! Files are read once per load and closed again; nothing is mapped, so that a file that is truncated while the server runs
 //! harms nothing. What is read is turned into [`Source`]s, and that is all the rest of the program sees.
+
+mod journal;
+mod ledger;
+mod state;
+
+pub use journal::Journal;
+pub use state::{Memories, OverrideList, Recalled, State, Unpersisted};
 
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -292,6 +305,29 @@ pub fn read_database_file(path: &Path) -> Result<Vec<u8>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A directory of its own, gone with it.
+    pub(super) struct Directory(PathBuf);
+
+    impl Directory {
+        pub(super) fn create(what: &str) -> Self {
+            let name = format!("meridian-{what}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let _ = std::fs::remove_dir_all(&path);
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        pub(super) fn path(&self) -> &Path {
+            &self.0
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
 
     #[test]
     fn octets_beyond_ascii_mean_the_same_as_their_escapes() {

@@ -1,0 +1,22 @@
+//! What a panic means: the end of the process, but for the threads that probe.
+//!
+//! A thread that answers queries and is gone would leave its socket silent; so the process ends, and whoever supervises it starts
+//! it anew, with what it knew. A probe is not worth that: its task is started again, and the answers go on
+//! ([`THREAD_NAME`]).
+
+use std::panic;
+use std::process::abort;
+use std::thread;
+
+use crate::probe::THREAD_NAME;
+
+/// To be called once, before there are threads.
+pub(super) fn end_at_panics() {
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |panicked| {
+        print(panicked);
+        if thread::current().name() != Some(THREAD_NAME) {
+            abort();
+        }
+    }));
+}

@@ -1,0 +1,328 @@
+//! The overrides that hold: set and taken back by operators, ended by their time, kept over reloads and restarts.
+//!
+//! ```text
+//! control socket ─OverrideOrder─▶ operator ─▶ desk ─▶ switches of the view that is served
+//!                                  each second │ ─▶ journal, condition
+//! reload ── new view, before it is published ──┘ ─▶ state directory
+//! ```
+//!
+//! One lock stands for two things at once: which overrides hold, and whose turn it is to write a view's switches. A reload holds it
+//! while it publishes, so that no view is served without them. It is never held while the disk is waited for.
+//!
+//! Times are those of the machine's clock, because they outlive the process. If it jumps, they are moved along, so that what was to
+//! last for half an hour lasts for half an hour.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::switches::{apply, near};
+use crate::admin::{Condition, Draft, HeldOverride, OverrideChange, Problem};
+use crate::health::{Action, Happening, Override, View};
+use crate::limits::OVERRIDES;
+use crate::snapshot::{Live, Published, Snapshot};
+use crate::store::{Journal, OverrideList, State};
+use crate::sys::{monotonic_ms, unix_ms};
+
+/// Names that an error lists.
+const NEAR_NAMES: usize = 5;
+
+/// A difference between two clocks, in milliseconds, that is no drift.
+const JUMP_MS: u64 = 2_000;
+
+/// See the module.
+pub(super) struct Desk {
+    held: Mutex<Held>,
+    journal: Arc<Journal>,
+    /// Nothing: overrides end with the process.
+    state: Option<Arc<State>>,
+    condition: Condition,
+}
+
+struct Held {
+    list: OverrideList,
+    /// By override, how many switches it is for.
+    matches: Vec<usize>,
+    clock: Clock,
+}
+
+/// Both clocks at one instant.
+#[derive(Clone, Copy)]
+struct Clock {
+    wall_ms: u64,
+    steady_ms: u64,
+}
+
+impl Clock {
+    fn now() -> Self {
+        Self { wall_ms: unix_ms(), steady_ms: monotonic_ms() }
+    }
+
+    /// By how much the machine's clock has jumped since an earlier instant.
+    fn jump_since(self, before: Self) -> i64 {
+        let expected =
+            before.wall_ms.saturating_add(self.steady_ms.saturating_sub(before.steady_ms));
+        let is_jump = self.wall_ms.abs_diff(expected) >= JUMP_MS;
+        let jump = self.wall_ms.cast_signed().saturating_sub(expected.cast_signed());
+        if is_jump { jump } else { 0 }
+    }
+}
+
+impl Desk {
+    /// A desk with the overrides that are remembered.
+    pub(super) fn new(
+        list: OverrideList,
+        journal: Arc<Journal>,
+        state: Option<Arc<State>>,
+        condition: Condition,
+    ) -> Self {
+        let matches = vec![0; list.overrides.len()];
+        let held = Mutex::new(Held { list, matches, clock: Clock::now() });
+        Self { held, journal, state, condition }
+    }
+
+    /// Sets the switches of a view that is about to be served, and has it served by `publish` before anybody can change them.
+    pub(super) fn publish<T>(
+        &self,
+        snapshot: &Snapshot,
+        view: &View,
+        publish: impl FnOnce() -> T,
+    ) -> T {
+        let mut held = self.lock();
+        held.pass(Clock::now());
+        self.end_overdue(&mut held);
+        self.apply(&mut held, snapshot, view);
+        for (one, _) in held.rows().filter(|(_, matches)| *matches == 0) {
+            tracing::warn!(id = one.id, pattern = one.pattern, "an override matches nothing");
+        }
+        publish()
+    }
+
+    /// Sets an override on what is served.
+    ///
+    /// # Errors
+    /// It matches nothing, or there are too many.
+    pub(super) async fn set(
+        &self,
+        draft: Draft,
+        published: &Published,
+    ) -> Result<OverrideChange, Problem> {
+        let live = published.load();
+        let (held, list) = self.add(draft, &live)?;
+        Ok(OverrideChange { held, unpersisted: self.keep(list).await })
+    }
+
+    fn add(&self, draft: Draft, live: &Live) -> Result<(HeldOverride, OverrideList), Problem> {
+        let mut held = self.lock();
+        let now = Clock::now();
+        held.pass(now);
+        if held.list.overrides.len() >= OVERRIDES {
+            return Err(Problem::refused(format!("there are {OVERRIDES} overrides, the most")));
+        }
+        let one = Override {
+            id: held.list.next.max(1),
+            zone: draft.zone,
+            pattern: draft.pattern,
+            action: draft.action,
+            reason: draft.reason,
+            author: draft.author,
+            set_ms: now.wall_ms,
+            ends_ms: draft.lasts_ms.map(|lasts| now.wall_ms.saturating_add(lasts)),
+        };
+        // A view of nobody's tells what it would match.
+        let matches =
+            apply(std::slice::from_ref(&one), &live.snapshot, &View::new(0), now.wall_ms, 0);
+        if matches == [0] {
+            let near = near(&one.zone, &one.pattern, &live.snapshot, NEAR_NAMES);
+            let what = match one.zone.as_str() {
+                "*" => String::new(),
+                zone => format!(" in {zone}"),
+            };
+            let detail =
+                format!("`{}` matches no pool, endpoint or target of a policy{what}", one.pattern);
+            return Err(Problem::missing(detail, near));
+        }
+        held.list.next = one.id.saturating_add(1);
+        held.list.overrides.push(one.clone());
+        self.apply(&mut held, &live.snapshot, &live.view);
+        tracing::info!(
+            id = one.id,
+            zone = one.zone,
+            pattern = one.pattern,
+            action = describe(one.action),
+            author = one.author,
+            reason = one.reason,
+            "override set"
+        );
+        self.journal.record(Happening::OverrideSet {
+            id: one.id,
+            pattern: one.pattern.clone(),
+            action: describe(one.action),
+            author: one.author.clone(),
+            reason: one.reason.clone(),
+        });
+        let matches = held.matches.last().copied().unwrap_or(0);
+        Ok((HeldOverride { set: one, matches }, held.list.clone()))
+    }
+
+    /// Takes an override back.
+    ///
+    /// # Errors
+    /// There is none of this id.
+    pub(super) async fn lift(
+        &self,
+        id: u64,
+        author: &str,
+        published: &Published,
+    ) -> Result<OverrideChange, Problem> {
+        let (one, list) = {
+            let mut held = self.lock();
+            let live = published.load();
+            held.pass(Clock::now());
+            let known = held.rows().find(|(one, _)| one.id == id);
+            let Some(one) = known.map(|(one, matches)| HeldOverride { set: one.clone(), matches })
+            else {
+                return Err(Problem::missing(format!("there is no override {id}"), Vec::new()));
+            };
+            held.list.overrides.retain(|one| one.id != id);
+            self.apply(&mut held, &live.snapshot, &live.view);
+            self.tell_end(&one.set, format!("taken back by {author}"));
+            (one, held.list.clone())
+        };
+        Ok(OverrideChange { held: one, unpersisted: self.keep(list).await })
+    }
+
+    /// Ends the overrides whose time is over, and follows a clock that has jumped. To be called each second.
+    pub(super) async fn tick(&self, published: &Published) {
+        let list = {
+            let mut held = self.lock();
+            let jump = held.pass(Clock::now());
+            let has_ended = self.end_overdue(&mut held);
+            if has_ended {
+                let live = published.load();
+                self.apply(&mut held, &live.snapshot, &live.view);
+            }
+            let is_moved = jump != 0 && !held.list.overrides.is_empty();
+            if jump != 0 {
+                tracing::warn!(jump_ms = jump, "the machine's clock has jumped");
+            }
+            if !has_ended && !is_moved {
+                return;
+            }
+            held.list.clone()
+        };
+        // What fails is tried again by the state's own thread, and told there.
+        let _ = self.keep(list).await;
+    }
+
+    /// Takes out what is over, and says whether there was anything.
+    fn end_overdue(&self, held: &mut Held) -> bool {
+        let now_ms = held.clock.wall_ms;
+        let is_over = |one: &mut Override| one.ends_ms.is_some_and(|ends| ends <= now_ms);
+        let over: Vec<Override> = held.list.overrides.extract_if(.., is_over).collect();
+        over.iter().for_each(|one| self.tell_end(one, "its time is over".to_owned()));
+        !over.is_empty()
+    }
+
+    fn tell_end(&self, one: &Override, reason: String) {
+        tracing::info!(id = one.id, pattern = one.pattern, reason, "override ended");
+        let pattern = one.pattern.clone();
+        self.journal.record(Happening::OverrideEnded { id: one.id, pattern, reason });
+    }
+
+    /// Sets the switches of a view as what is held says, and lets readers know.
+    fn apply(&self, held: &mut Held, snapshot: &Snapshot, view: &View) {
+        let Clock { wall_ms, steady_ms } = held.clock;
+        held.matches = apply(&held.list.overrides, snapshot, view, wall_ms, steady_ms);
+        let rows = held.rows().map(|(one, matches)| HeldOverride { set: one.clone(), matches });
+        let rows = rows.collect();
+        self.condition.update(|standing| standing.overrides = rows);
+    }
+
+    /// Writes the overrides down; says why a restart would not know of them.
+    async fn keep(&self, list: OverrideList) -> Option<String> {
+        match &self.state {
+            Some(state) => state.keep_overrides(list).await.err(),
+            None => Some("there is no state directory".to_owned()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        // Every step leaves usable overrides.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// Notes that time has passed, and moves all times along with a jump, which it gives in milliseconds.
+    fn pass(&mut self, now: Clock) -> i64 {
+        let jump = now.jump_since(self.clock);
+        self.clock = now;
+        if jump != 0 {
+            for one in &mut self.list.overrides {
+                one.set_ms = one.set_ms.saturating_add_signed(jump);
+                one.ends_ms = one.ends_ms.map(|ends| ends.saturating_add_signed(jump));
+            }
+        }
+        jump
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&Override, usize)> {
+        self.list.overrides.iter().zip(self.matches.iter().copied())
+    }
+}
+
+fn describe(action: Action) -> String {
+    match action {
+        Action::Up => "up".to_owned(),
+        Action::Down => "down".to_owned(),
+        Action::Drain { per_minute } => {
+            format!("drain {} % per minute", f64::from(per_minute) / 10.0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(set_ms: u64, ends_ms: Option<u64>) -> Override {
+        Override {
+            id: 1,
+            zone: "*".to_owned(),
+            pattern: "us".to_owned(),
+            action: Action::Down,
+            reason: "r".to_owned(),
+            author: "a".to_owned(),
+            set_ms,
+            ends_ms,
+        }
+    }
+
+    /// NTP sets a clock that was an hour late: half an hour of an override was over at once.
+    #[test]
+    fn a_jump_of_the_clock_ends_nothing() {
+        let list = OverrideList { next: 2, overrides: vec![one(10_000, Some(40_000))] };
+        let clock = |wall_ms, steady_ms| Clock { wall_ms, steady_ms };
+        let mut held = Held { list, matches: vec![1], clock: clock(10_000, 500) };
+        assert_eq!(held.pass(clock(11_900, 1_500)), 0, "drift");
+        let hour = 3_600_000;
+        assert_eq!(held.pass(clock(11_900 + hour + 1_000, 2_500)), 3_600_000);
+        let moved = &held.list.overrides[0];
+        assert_eq!((moved.set_ms, moved.ends_ms), (10_000 + hour, Some(40_000 + hour)));
+        assert_eq!(held.pass(clock(13_900, 3_500)), -3_600_000);
+        assert_eq!(held.list.overrides[0], one(10_000, Some(40_000)));
+    }
+
+    #[test]
+    fn what_ended_while_nobody_served_is_ended_at_start() {
+        let journal = Arc::new(Journal::new(Vec::new(), None));
+        let list = OverrideList { next: 3, overrides: vec![one(1, Some(2)), one(1, None)] };
+        let desk = Desk::new(list, Arc::clone(&journal), None, Condition::default());
+        let mut held = desk.lock();
+        assert!(desk.end_overdue(&mut held));
+        assert_eq!(held.list.overrides, [one(1, None)]);
+        assert!(!desk.end_overdue(&mut held));
+        let events = journal.latest(10);
+        assert!(matches!(&events[0].what, Happening::OverrideEnded { id: 1, .. }));
+        assert_eq!(events.len(), 1);
+    }
+}
