@@ -67,7 +67,8 @@ impl<const N: usize> Shipped<N> {
                 .replace("ADDRESS", &loopback.to_string())
                 .replace("PORT", &port.to_string());
         }
-        text
+        // The pace of the checks is another than the shipped one, but TTLs are to be as shipped.
+        format!("ttl_floor = \"1h\"\n{text}")
     }
 
     /// Takes the check out of a zone, and gives it as each region has it.
@@ -76,7 +77,15 @@ impl<const N: usize> Shipped<N> {
         let end = start + find(&text[start..], "\n\n");
         let mut check = format!("\n{}\n", &text[start..end]);
         text.replace_range(start..end, "");
-        check = check.replace("port       = 443\n", "");
+        // No TLS on loopback, and what comes back comes back at once.
+        for left_out in [
+            "port       = 443\n",
+            "tls        = { warn_before = \"14d\" }\n",
+            "breaker    = { reset = \"30s\", longest = \"5m\" }\n",
+        ] {
+            check = check.replace(left_out, "");
+        }
+        check += "damping = false\n";
         for (shipped, replacement) in [
             (
                 "https      = \"/health\"",

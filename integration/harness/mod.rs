@@ -8,6 +8,7 @@
 //! | run another shipped zone | [`deployment::Deployment`] |
 //! | play an endpoint that can be stopped, slowed down, broken | [`responder::Responder`] |
 //! | send octets and look at the octets that come back | [`wire::Ask`], [`wire::Reply`], [`wire::UdpClient`] |
+//! | play a receiver of webhooks | [`receiver::Receiver`] |
 //! | send datagrams from addresses that are not ours | [`raw::send`] |
 //! | compare with BIND, Knot DNS and NSD | [`differential`] |
 //! | ask like a user | [`tools::dig`], [`tools::nslookup`], [`tools::kdig`], [`tools::drill`], [`tools::delv`] |
@@ -27,6 +28,7 @@ pub mod fingerprint;
 pub mod http;
 pub mod random;
 pub mod raw;
+pub mod receiver;
 pub mod responder;
 pub mod server;
 pub mod tools;

@@ -1,0 +1,601 @@
+//! One world: what is served, what is probed, and what happens to it, in order of an invented clock.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use meridian::config::{Source, compile_zone};
+use meridian::geo::Database;
+use meridian::health::{Action, Override, Overrides};
+use meridian::health::{
+    Breaker, CheckSpec, Damping, FailureReason, Fleet, FleetSettings, GuardSettings, Happening,
+    MemberId, Moment, NewMember, NothingReason, Observation, Plan, Recovery, Status, Threshold,
+    View,
+};
+use meridian::snapshot::{Generation, GeoSources, Identity, Ingredients, Snapshot};
+use mmdb_writer::{Ipv4Aliasing, Value, Writer};
+
+use crate::endpoint::{Condition, Endpoint, Fate};
+use crate::random::Random;
+
+/// How long things go wrong, in milliseconds.
+const TROUBLE_MS: u64 = 600_000;
+
+/// How often the fleet ticks.
+const TICK_MS: u64 = 250;
+
+/// How often everything is asked though nothing changed.
+const QUESTIONS_MS: u64 = 10_000;
+
+/// The clock begins somewhere.
+pub const BEGINNING: u64 = 5_000_000;
+
+/// What happens next.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    /// A member's wait is over, if this is still the wait it is in.
+    Probe {
+        place: usize,
+        wait: u64,
+    },
+    /// A probe ends.
+    Result {
+        place: usize,
+        started: u64,
+        fate: Seen,
+    },
+    Fault {
+        endpoint: usize,
+    },
+    Outage,
+    OutageEnds,
+    Operator,
+    Tick,
+    Questions,
+    Heal,
+    End,
+}
+
+/// What a probe sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Seen {
+    Success { latency_ms: u64 },
+    Refused,
+    Timeout,
+    NoRoute,
+}
+
+/// How our own network is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    Fine,
+    /// Packets leave and nothing comes back.
+    Silent,
+    /// Our kernel knows no way.
+    NoRoute,
+}
+
+/// What happened in a run, or in all of them.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    pub probes: u64,
+    pub changes: u64,
+    pub answers: u64,
+    pub holds: u64,
+    pub outages: u64,
+    pub overrides: u64,
+}
+
+impl Summary {
+    pub fn add(&mut self, other: &Self) {
+        self.probes += other.probes;
+        self.changes += other.changes;
+        self.answers += other.answers;
+        self.holds += other.holds;
+        self.outages += other.outages;
+        self.overrides += other.overrides;
+    }
+}
+
+pub struct World {
+    pub seed: u64,
+    is_verbose: bool,
+    pub random: Random,
+    pub now: u64,
+    pub snapshot: Snapshot,
+    pub view: Arc<View>,
+    pub fleet: Fleet,
+    pub check: CheckSpec,
+    pub guard: Option<GuardSettings>,
+    /// In order of target.
+    pub endpoints: Vec<Endpoint>,
+    /// The pool of each.
+    pub pool_of: Vec<usize>,
+    /// Pools that clients in Europe may be sent to.
+    pub compliant: Vec<bool>,
+    pub fails_closed: bool,
+    pub network: Network,
+    /// When our own network was last anything but fine, and what was believed when it broke.
+    pub outage: Option<u64>,
+    pub outage_ended: u64,
+    /// When the guard last turned.
+    pub released_at: u64,
+    /// Endpoints that were alive and up when the outage began, if the guard must hold them.
+    pub protected: Vec<usize>,
+    pub is_healing: bool,
+    pub setting: Option<Setting>,
+    queue: BinaryHeap<Reverse<(u64, u64, Event)>>,
+    queued: u64,
+    members: Vec<Option<Watching>>,
+    places: HashMap<MemberId, usize>,
+    pub summary: Summary,
+    pub history: Vec<String>,
+}
+
+/// The task of one member.
+struct Watching {
+    id: MemberId,
+    endpoint: usize,
+    /// The wait that counts; nothing while a probe is under way.
+    wait: Option<u64>,
+    waits: u64,
+    is_wanted: bool,
+    is_first: bool,
+}
+
+impl World {
+    pub fn new(seed: u64, is_verbose: bool) -> Self {
+        let mut random = Random::new(seed);
+        let (text, pool_of, compliant, fails_closed) = write_zone(&mut random);
+        let snapshot = compile(&text);
+        let check = draw_check(&mut random);
+        let guard = random.percent(85).then(|| GuardSettings {
+            hold: Duration::from_secs(random.between(60, 300)),
+            ..GuardSettings::default()
+        });
+        let targets = snapshot.targets.iter().map(|target| {
+            let mut target = target.clone();
+            target.check =
+                Arc::new(CheckSpec { protocol: target.check.protocol.clone(), ..check.clone() });
+            target
+        });
+        let targets: Vec<_> = targets.collect();
+        let pools = pool_of.iter().map(|pool| [Arc::from(format!("example.com/p{pool}"))].into());
+        let plan = Plan { pools: pools.collect(), targets: targets.into() };
+        let view = Arc::new(snapshot.new_view());
+        let mut fleet = Fleet::new(FleetSettings { guard, sentinels: Vec::new() });
+        let adopted = fleet.adopt(&plan, Arc::clone(&view), &[], Moment(BEGINNING));
+        let endpoints = plan.targets.iter().map(|_| Endpoint::new(&mut random)).collect();
+        let mut world = Self {
+            seed,
+            is_verbose,
+            random,
+            now: BEGINNING,
+            snapshot,
+            view,
+            fleet,
+            check,
+            guard,
+            endpoints,
+            pool_of,
+            compliant,
+            fails_closed,
+            network: Network::Fine,
+            outage: None,
+            outage_ended: 0,
+            released_at: 0,
+            protected: Vec::new(),
+            is_healing: false,
+            setting: None,
+            queue: BinaryHeap::new(),
+            queued: 0,
+            members: Vec::new(),
+            places: HashMap::new(),
+            summary: Summary::default(),
+            history: Vec::new(),
+        };
+        world.populate(&plan, adopted.started);
+        world
+    }
+
+    fn populate(&mut self, plan: &Plan, started: Vec<NewMember>) {
+        for member in started {
+            let endpoint = plan.targets.iter().position(|target| *target == member.target);
+            let place = self.members.len();
+            self.places.insert(member.id, place);
+            self.members.push(Some(Watching {
+                id: member.id,
+                endpoint: endpoint.expect("a target of the plan"),
+                wait: Some(0),
+                waits: 0,
+                is_wanted: false,
+                is_first: true,
+            }));
+            self.at(self.now, Event::Probe { place, wait: 0 });
+        }
+        for endpoint in 0..self.endpoints.len() {
+            let first = self.random.between(1_000, 120_000);
+            self.at(self.now + first, Event::Fault { endpoint });
+        }
+        let outage = self.now + self.random.between(30_000, TROUBLE_MS);
+        let operator = self.now + self.random.between(10_000, TROUBLE_MS);
+        for (time, event) in [
+            (self.now + TICK_MS, Event::Tick),
+            (self.now + QUESTIONS_MS, Event::Questions),
+            (outage, Event::Outage),
+            (operator, Event::Operator),
+            (self.now + TROUBLE_MS, Event::Heal),
+        ] {
+            self.at(time, event);
+        }
+    }
+
+    fn at(&mut self, time: u64, event: Event) {
+        self.queued += 1;
+        self.queue.push(Reverse((time, self.queued, event)));
+    }
+
+    /// Runs the world to its end.
+    pub fn run(mut self) -> Summary {
+        while let Some(Reverse((time, _, event))) = self.queue.pop() {
+            self.now = time;
+            if event == Event::End {
+                self.judge_recovery();
+                break;
+            }
+            self.happen(event);
+        }
+        self.summary
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Probe { place, wait } => self.start_probe(place, wait),
+            Event::Result { place, started, fate } => self.end_probe(place, started, fate),
+            Event::Fault { endpoint } => self.change_endpoint(endpoint),
+            Event::Outage => self.begin_outage(),
+            Event::OutageEnds => self.end_outage(),
+            Event::Operator => self.operate(),
+            Event::Tick => {
+                self.fleet.tick(Moment(self.now));
+                self.hear();
+                self.at(self.now + TICK_MS, Event::Tick);
+            }
+            Event::Questions => {
+                self.judge();
+                self.at(self.now + QUESTIONS_MS, Event::Questions);
+            }
+            Event::Heal => self.heal(),
+            Event::End => {}
+        }
+    }
+
+    fn start_probe(&mut self, place: usize, wait: u64) {
+        let Some(watching) = self.members[place].as_mut().filter(|one| one.wait == Some(wait))
+        else {
+            return;
+        };
+        (watching.wait, watching.is_wanted) = (None, false);
+        let timeout = millis(self.check.timeout);
+        let endpoint = &self.endpoints[watching.endpoint];
+        let (after, fate) = match self.network {
+            Network::Silent => (timeout, Seen::Timeout),
+            Network::NoRoute => (0, Seen::NoRoute),
+            Network::Fine => match endpoint.fate(&mut self.random, self.now) {
+                Fate::Answer { after_ms } if after_ms <= timeout => {
+                    (after_ms, Seen::Success { latency_ms: after_ms })
+                }
+                Fate::Refusal { after_ms } => (after_ms, Seen::Refused),
+                Fate::Answer { .. } | Fate::Silence => (timeout, Seen::Timeout),
+            },
+        };
+        self.summary.probes += 1;
+        let started = self.now;
+        self.at(self.now + after, Event::Result { place, started, fate });
+    }
+
+    fn end_probe(&mut self, place: usize, started: u64, fate: Seen) {
+        let observation = match fate {
+            Seen::Success { latency_ms } => {
+                Observation::Success { latency: Duration::from_millis(latency_ms) }
+            }
+            Seen::Refused => Observation::Failure(FailureReason::Refused),
+            Seen::Timeout => Observation::Failure(FailureReason::Timeout),
+            Seen::NoRoute => Observation::Nothing(NothingReason::NoRoute),
+        };
+        let Some(watching) = self.members[place].as_ref() else { return };
+        let (id, now) = (watching.id, Moment(self.now));
+        let wait = self.fleet.observe(id, &observation, Moment(started), now);
+        let mut wait = millis(wait.expect("a member that lives"));
+        let every = millis(self.check.every);
+        let offset = self.random.below(every);
+        let watching = self.members[place].as_mut().expect("a member that lives");
+        if std::mem::take(&mut watching.is_first) && wait <= every {
+            wait = offset;
+        }
+        if watching.is_wanted {
+            wait = 0;
+        }
+        watching.waits += 1;
+        watching.wait = Some(watching.waits);
+        let event = Event::Probe { place, wait: watching.waits };
+        self.at(self.now + wait, event);
+        self.summon();
+        self.hear();
+    }
+
+    /// Wakes those whose word is wanted.
+    fn summon(&mut self) {
+        for id in self.fleet.take_summoned() {
+            let place = self.places[&id];
+            let Some(watching) = self.members[place].as_mut() else { continue };
+            match watching.wait {
+                None => watching.is_wanted = true,
+                Some(_) => {
+                    watching.waits += 1;
+                    watching.wait = Some(watching.waits);
+                    let event = Event::Probe { place, wait: watching.waits };
+                    self.at(self.now, event);
+                }
+            }
+        }
+    }
+
+    /// Takes the fleet's news, and judges if any of them can have changed an answer.
+    fn hear(&mut self) {
+        let news = self.fleet.take_news();
+        let is_changed = !news.is_empty();
+        for happening in news {
+            self.summary.holds += u64::from(matches!(happening, Happening::GuardHeld { .. }));
+            if matches!(happening, Happening::GuardHeld { .. } | Happening::GuardReleased { .. }) {
+                self.released_at = self.now;
+            }
+            self.summary.changes += u64::from(matches!(happening, Happening::Endpoint { .. }));
+            self.note(|| format!("{happening:?}"));
+        }
+        if is_changed {
+            self.judge();
+        }
+    }
+
+    fn change_endpoint(&mut self, endpoint: usize) {
+        if self.is_healing {
+            return;
+        }
+        let now = self.now;
+        self.endpoints[endpoint].change(&mut self.random, now);
+        let condition = self.endpoints[endpoint].condition;
+        self.note(|| format!("endpoint {endpoint} is {condition:?}"));
+        if condition != Condition::Alive {
+            self.protected.retain(|one| *one != endpoint);
+        }
+        let next = self.random.between(5_000, 240_000);
+        self.at(now + next, Event::Fault { endpoint });
+    }
+
+    fn begin_outage(&mut self) {
+        if self.is_healing {
+            return;
+        }
+        self.network = if self.random.percent(70) { Network::Silent } else { Network::NoRoute };
+        self.summary.outages += 1;
+        self.outage = Some(self.now);
+        self.protected = self.find_protected();
+        let (network, protected) = (self.network, self.protected.clone());
+        self.note(|| format!("our network is {network:?}, protected are {protected:?}"));
+        let longest = self.guard.map_or(60_000, |guard| millis(guard.hold) * 9 / 10);
+        let length = self.random.between(1_000, longest);
+        self.at(self.now + length, Event::OutageEnds);
+    }
+
+    fn end_outage(&mut self) {
+        self.network = Network::Fine;
+        self.outage = None;
+        self.outage_ended = self.now;
+        self.note(|| "our network is fine again".to_owned());
+        let next = self.random.between(60_000, 400_000);
+        self.at(self.now + next, Event::Outage);
+    }
+
+    /// All is well from now on; what is believed must follow.
+    fn heal(&mut self) {
+        self.is_healing = true;
+        let now = self.now;
+        self.endpoints.iter_mut().for_each(|endpoint| endpoint.heal(now));
+        if self.network != Network::Fine {
+            self.network = Network::Fine;
+            self.outage = None;
+            self.outage_ended = now;
+        }
+        self.stop_operating();
+        self.note(|| "all is well from now on".to_owned());
+        let time = now + 2 * self.recovery_ms();
+        self.at(time, Event::End);
+    }
+
+    pub fn note(&mut self, text: impl FnOnce() -> String) {
+        if self.is_verbose || self.history.len() < 4_000 {
+            let line = format!("{:>9} ms: {}", self.now - BEGINNING, text());
+            if self.is_verbose {
+                println!("{line}");
+            }
+            self.history.push(line);
+        }
+    }
+
+    pub fn status(&self, endpoint: usize) -> Status {
+        self.view.status(meridian::health::TargetId(endpoint as u32))
+    }
+}
+
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).expect("no time of these tests is that long")
+}
+
+/// A zone of some pools with names of each kind, the pool of every endpoint, and what Europeans may get.
+fn write_zone(random: &mut Random) -> (String, Vec<usize>, Vec<bool>, bool) {
+    // One world in fifty is a large one.
+    let (pools, most) = if random.percent(2) { (40, 50) } else { (random.between(1, 5), 4) };
+    let pools = pools as usize;
+    let mut text = "zone = \"example.com\"\nttl = \"60s\"\n[check.web]\ntcp = 443\n".to_owned();
+    let mut pool_of = Vec::new();
+    for pool in 0..pools {
+        let endpoints = random.between(1, most);
+        let addresses: Vec<String> =
+            (0..endpoints).map(|number| format!("198.18.{pool}.{number}")).collect();
+        text += &format!("[pool.p{pool}]\naddresses = {addresses:?}\ncheck = \"web\"\n");
+        pool_of.extend((0..endpoints).map(|_| pool));
+    }
+    let names: Vec<String> = (0..pools).map(|pool| format!("p{pool}")).collect();
+    let weights: Vec<String> =
+        names.iter().map(|name| format!("{name} = {}", random.below(4))).collect();
+    let (abroad, at_home) = (random.below(pools as u64), random.below(pools as u64));
+    text += &format!(
+        "[policy.failover]\ntype = \"failover\"\ntargets = {names:?}\n\
+         [policy.weighted]\ntype = \"weighted\"\nweights = {{ {} }}\n\
+         [policy.geo]\ntype = \"geolocation\"\ncontinent.EU = [\"p{abroad}\", \"failover\"]\n\
+         default = [\"p{at_home}\", \"weighted\", \"failover\"]\n",
+        weights.join(", ")
+    );
+    let mut compliant: Vec<bool> = (0..pools).map(|_| random.percent(50)).collect();
+    compliant[random.below(pools as u64) as usize] = true;
+    let fails_closed = random.percent(50);
+    let allowed: Vec<&String> = names
+        .iter()
+        .zip(&compliant)
+        .filter(|(_, is_compliant)| **is_compliant)
+        .map(|(name, _)| name)
+        .collect();
+    let fail = if fails_closed { "closed" } else { "open" };
+    text += &format!(
+        "[residency.eu]\nclients = [\"group.EU\"]\npools = {allowed:?}\nfail = \"{fail}\"\n\
+         [names]\n\"@\" = {{ SOA = \"ns1 hostmaster\", NS = \"ns1\" }}\nns1 = {{ A = \"192.0.2.53\" }}\n\
+         failover = {{ policy = \"failover\" }}\nweighted = {{ policy = \"weighted\" }}\ngeo = {{ policy = \"geo\" }}\n"
+    );
+    (text, pool_of, compliant, fails_closed)
+}
+
+fn compile(text: &str) -> Snapshot {
+    let source = Source::new("example.com.toml", text, 1_700_000_000);
+    let (zone, _) = compile_zone(&source)
+        .unwrap_or_else(|rejected| panic!("{text}\n{:#?}", rejected.diagnostics));
+    let mut writer = Writer::builder("Test").ipv4_aliasing(Ipv4Aliasing::Disabled).build();
+    for (network, country) in [("20.0.0.0/16", "DE"), ("20.1.0.0/16", "US")] {
+        let record = Value::map([("country_code", Value::from(country))]);
+        writer.insert_value(network.parse::<ipnet::IpNet>().unwrap(), record).unwrap();
+    }
+    let database = Database::read(&writer.to_bytes().unwrap()).unwrap();
+    let snapshot = Snapshot::compile(Ingredients {
+        zones: vec![zone],
+        refused: &[],
+        geo: &GeoSources::of(Arc::new(database)),
+        seed: 1,
+        generation: Generation(1),
+        identity: Identity::default(),
+        previous: None,
+    });
+    snapshot.unwrap()
+}
+
+fn draw_check(random: &mut Random) -> CheckSpec {
+    let seconds = Duration::from_secs;
+    let every = seconds(random.between(1, 15));
+    let retry =
+        if random.percent(50) { every } else { seconds(random.between(1, every.as_secs())) };
+    // Those who are asked whether it is us must have had the time to be silent.
+    let timeout = Duration::from_millis(random.between(200, 2 * millis(retry) - 100)).min(every);
+    let threshold = |count: u64| Threshold::try_from(count as u8).unwrap();
+    let recovery = match random.below(10) {
+        0..=1 => Recovery::Damped(Damping::NONE),
+        2..=5 => {
+            let hold = seconds(random.between(1, 30));
+            Recovery::Damped(Damping { hold, longest: hold * 4 })
+        }
+        6..=8 => {
+            let reset = seconds(random.between(1, 30));
+            Recovery::Breaker(Breaker { reset, longest: reset * 4 })
+        }
+        _ => Recovery::Manual,
+    };
+    CheckSpec {
+        every,
+        retry,
+        timeout,
+        down_after: threshold(random.between(3, 5)),
+        up_after: threshold(random.between(1, 4)),
+        recovery,
+        ..CheckSpec::new(meridian::health::Protocol::Tcp(Default::default()), 443)
+    }
+}
+
+/// What the operator has set: for a pool, or for one endpoint.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    pub pool: usize,
+    pub endpoint: Option<usize>,
+    pub action: Action,
+}
+
+impl World {
+    /// The operator sets something else, or takes back what was set.
+    fn operate(&mut self) {
+        if self.is_healing {
+            return;
+        }
+        let setting = self.setting.is_none() || self.random.percent(40);
+        self.setting = setting.then(|| {
+            let endpoint = self.random.below(self.endpoints.len() as u64) as usize;
+            let action = match self.random.below(3) {
+                0 => Action::Up,
+                1 => Action::Down,
+                _ => Action::Drain { per_minute: self.random.between(50, 5_000) as u16 },
+            };
+            let is_for_one = self.random.percent(50);
+            Setting {
+                pool: self.pool_of[endpoint],
+                endpoint: is_for_one.then_some(endpoint),
+                action,
+            }
+        });
+        self.summary.overrides += u64::from(self.setting.is_some());
+        let setting = self.setting.clone();
+        self.note(|| format!("the operator sets {setting:?}"));
+        self.set_switches();
+        self.judge();
+        let next = self.random.between(5_000, 120_000);
+        self.at(self.now + next, Event::Operator);
+    }
+
+    fn stop_operating(&mut self) {
+        self.setting = None;
+        self.set_switches();
+    }
+
+    /// As the server does it.
+    fn set_switches(&self) {
+        let overrides = self.setting.iter().map(|setting| {
+            let part = setting
+                .endpoint
+                .map(|endpoint| format!("/{}", self.snapshot.targets[endpoint].address));
+            Override {
+                id: 1,
+                zone: "*".to_owned(),
+                pattern: format!("p{}{}", setting.pool, part.unwrap_or_default()),
+                action: setting.action,
+                reason: "drill".to_owned(),
+                author: "sim".to_owned(),
+                set_ms: self.now,
+                ends_ms: None,
+            }
+        });
+        let overrides: Vec<Override> = overrides.collect();
+        let touched = Overrides::of(&overrides).apply(
+            self.snapshot.switch_names(),
+            &self.view,
+            self.now,
+            self.now,
+        );
+        assert!(touched.iter().all(|(_, count)| *count == 1), "{overrides:?} {touched:?}");
+    }
+}
