@@ -1,4 +1,4 @@
-//! What a panic means: the end of the process, but for the threads that probe.
+//! What a panic means: the end of the process, but for the threads that probe and the one that writes the state directory.
 //!
 //! A thread that answers queries and is gone would leave its socket silent; so the process ends, and whoever supervises it starts
 //! it anew, with what it knew. A probe is not worth that: its task is started again, and the answers go on
@@ -9,13 +9,15 @@ use std::process::abort;
 use std::thread;
 
 use crate::probe::THREAD_NAME;
+use crate::store::STATE_THREAD_NAME;
 
 /// To be called once, before there are threads.
 pub(super) fn end_at_panics() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |panicked| {
         print(panicked);
-        if thread::current().name() != Some(THREAD_NAME) {
+        let name = thread::current().name().map(str::to_owned);
+        if !name.is_some_and(|name| name == THREAD_NAME || name == STATE_THREAD_NAME) {
             abort();
         }
     }));

@@ -18,7 +18,7 @@ use super::switches::{apply, near};
 use crate::admin::{Condition, Draft, HeldOverride, OverrideChange, Problem};
 use crate::health::{Action, Happening, Override, View};
 use crate::limits::OVERRIDES;
-use crate::snapshot::{Live, Published, Snapshot};
+use crate::snapshot::{Published, Snapshot};
 use crate::store::{Journal, OverrideList, State};
 use crate::sys::{monotonic_ms, unix_ms};
 
@@ -105,13 +105,18 @@ impl Desk {
         draft: Draft,
         published: &Published,
     ) -> Result<OverrideChange, Problem> {
-        let live = published.load();
-        let (held, list) = self.add(draft, &live)?;
+        let (held, list) = self.add(draft, published)?;
         Ok(OverrideChange { held, unpersisted: self.keep(list).await })
     }
 
-    fn add(&self, draft: Draft, live: &Live) -> Result<(HeldOverride, OverrideList), Problem> {
+    fn add(
+        &self,
+        draft: Draft,
+        published: &Published,
+    ) -> Result<(HeldOverride, OverrideList), Problem> {
         let mut held = self.lock();
+        // Not before the lock: a reload that has it may be about to serve another view.
+        let live = published.load();
         let now = Clock::now();
         held.pass(now);
         if held.list.overrides.len() >= OVERRIDES {

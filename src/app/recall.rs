@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::health::{Memory, ProbeTarget};
+use crate::health::{Memory, ProbeTarget, Status};
 use crate::limits::MEMORY_AGE_SECONDS;
 use crate::store::{Journal, Memories, OverrideList, State};
 use crate::sys::unix_ms;
@@ -34,8 +34,10 @@ impl Past {
 
     /// Whether every target that is probed is remembered, so that nobody need wait for a round of probes.
     pub(super) fn knows_all(&self, targets: &[ProbeTarget]) -> bool {
+        // One that never answered is as good as a new one.
+        let is_known = |memory: &&Memory| memory.status != Status::Unknown;
         let keys: std::collections::HashSet<&str> =
-            self.memories.iter().map(|memory| memory.key.as_str()).collect();
+            self.memories.iter().filter(is_known).map(|memory| memory.key.as_str()).collect();
         let mut probed = targets.iter().filter(|target| target.check.is_probed());
         !self.memories.is_empty() && probed.all(|target| keys.contains(target.key().as_str()))
     }
@@ -63,7 +65,6 @@ fn age(memories: Memories, now_ms: u64) -> Vec<Memory> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::Status;
 
     #[test]
     fn a_view_is_taken_over_for_ten_minutes() {

@@ -1,9 +1,10 @@
 //! Start and stop of a server process.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
@@ -29,7 +30,8 @@ use crate::admin::{
 use crate::config::{HealthSettings, Source, compile_zones};
 use crate::health::{Event, FleetSettings, Happening, Memory, View};
 use crate::limits::{
-    EVENTS_KEPT, FIRST_ROUND_SECONDS, PROBES_IN_FLIGHT, SPARE_DESCRIPTORS, TCP_CONNECTIONS,
+    EVENTS_KEPT, EVENTS_PER_ANSWER, FIRST_ROUND_SECONDS, PROBES_IN_FLIGHT, SPARE_DESCRIPTORS,
+    TCP_CONNECTIONS,
 };
 use crate::notify::{Notifier, Webhook, WebhookError};
 use crate::probe::{Egress, Prober, ProberOptions};
@@ -128,7 +130,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let notifier = Arc::new(start_notifier(&settings)?);
     let past = Past::recall(settings.state.as_deref());
     let health = start_health(past, snapshot, &settings, &condition)?;
-    tell(&notifier, &health.journal);
+    tell(&notifier, &health.journal, &health.published.load().snapshot);
     let (published, prober) = (health.published.clone(), Arc::clone(&health.prober));
     let counters = Arc::new(Counters::default());
     let admin = Arc::new(Admin {
@@ -181,6 +183,8 @@ struct Health {
     state: Option<Arc<State>>,
     /// The view of the process before is good enough to begin with.
     is_remembered: bool,
+    /// The next process is to have this one's.
+    is_kept: bool,
 }
 
 impl Health {
@@ -188,12 +192,7 @@ impl Health {
     fn close(&self) {
         if let Some(state) = &self.state {
             // A prober that stands still at this moment has nothing better to tell than what was written last.
-            match self.prober.memories() {
-                Some(memories) => state.close(memories),
-                None => tracing::error!(
-                    "the last view of health is not written: the prober stands still"
-                ),
-            }
+            state.close(if self.is_kept { self.prober.memories() } else { Some(Vec::new()) });
         }
     }
 }
@@ -205,6 +204,8 @@ fn start_health(
     settings: &Settings,
     condition: &Condition,
 ) -> Result<Health, ServeError> {
+    let is_kept = settings.health.persist;
+    let past = if is_kept { past } else { Past { memories: Vec::new(), ..past } };
     let is_remembered = past.knows_all(&snapshot.targets);
     let Past { state, journal, overrides, memories } = past;
     let view = Arc::new(snapshot.new_view());
@@ -214,18 +215,74 @@ fn start_health(
     // Nobody is served yet.
     desk.publish(&snapshot, &view, || ());
     let published = Published::new(Live { snapshot: Arc::new(snapshot), view, is_stale: false });
-    Ok(Health { published, prober, desk: Arc::new(desk), journal, state, is_remembered })
+    Ok(Health { published, prober, desk: Arc::new(desk), journal, state, is_remembered, is_kept })
 }
 
-/// Where the prober tells what happens: the journal, and those who ask how the server is doing.
+/// Where the prober tells what happens: the journal, and those who ask how the server is doing. What the process before left open is
+/// ended here: whoever is told of what holds would else hold it for ever.
 fn sink(journal: &Arc<Journal>, condition: &Condition) -> Arc<dyn Fn(Happening) + Send + Sync> {
     let (journal, condition) = (Arc::clone(journal), condition.clone());
+    let left_down = Mutex::new(end_what_is_open(&journal));
     Arc::new(move |what| {
+        let Some(what) = as_news(what, &left_down) else { return };
+        if matches!(what, Happening::ProberRestarted { .. }) {
+            let standing = condition.read();
+            let reason = "the prober was started anew".to_owned();
+            if standing.guard_held.is_some() {
+                journal.record(Happening::GuardReleased { reason });
+            }
+            if standing.blind.is_some() {
+                journal.record(Happening::Sighted);
+            }
+        }
         if is_of_all(&what) {
             condition.update(|standing| standing.note(&what));
         }
         journal.record(what);
     })
+}
+
+/// What of it somebody has to hear. That a target of which nothing is known is up is what everybody expects, unless it was down when
+/// the process before ended.
+fn as_news(what: Happening, left_down: &Mutex<HashSet<String>>) -> Option<Happening> {
+    let Happening::Endpoint { target, pools, from, to, reason, streak } = what else {
+        return Some(what);
+    };
+    let was_down = left_down.lock().unwrap_or_else(PoisonError::into_inner).remove(&target);
+    let from = match from.as_str() {
+        "unknown" if to == "up" && !was_down => return None,
+        "unknown" if to == "up" => "down".to_owned(),
+        _ => from,
+    };
+    Some(Happening::Endpoint { target, pools, from, to, reason, streak })
+}
+
+/// Ends what was held or blind when the process before ended, and gives the targets that were down.
+fn end_what_is_open(journal: &Journal) -> HashSet<String> {
+    let (mut down, mut is_held, mut is_blind) = (HashSet::new(), false, false);
+    for event in journal.latest(EVENTS_KEPT) {
+        match &event.what {
+            Happening::Endpoint { target, to, .. } if to == "down" => {
+                down.insert(target.clone());
+            }
+            Happening::Endpoint { target, .. } => {
+                down.remove(target);
+            }
+            Happening::GuardHeld { .. } => is_held = true,
+            Happening::GuardReleased { .. } => is_held = false,
+            Happening::Blind { .. } => is_blind = true,
+            Happening::Sighted => is_blind = false,
+            _ => {}
+        }
+    }
+    if is_held {
+        let reason = "the server was started again".to_owned();
+        journal.record(Happening::GuardReleased { reason });
+    }
+    if is_blind {
+        journal.record(Happening::Sighted);
+    }
+    down
 }
 
 /// Whether it is about the prober, and not about one endpoint.
@@ -319,7 +376,7 @@ fn take_orders(
         desk: Arc::clone(&health.desk),
         published: health.published.clone(),
         prober: Arc::clone(&health.prober),
-        state: health.state.clone(),
+        state: health.state.clone().filter(|_| health.is_kept),
         orders,
         events: health.journal.listen(),
     };
@@ -390,13 +447,24 @@ fn start_prober(
     Ok(Arc::new(Prober::start(snapshot.plan(), Arc::clone(view), options)?))
 }
 
-/// Passes on what happens to those who want to be told: first what happened before, as far as it is remembered.
-fn tell(notifier: &Arc<Notifier>, journal: &Journal) {
-    notifier.resume(journal.latest(EVENTS_KEPT).iter().map(|event| Event::clone(event)));
-    let (notifier, mut events) = (Arc::clone(notifier), journal.listen());
+/// Passes on what happens to those who want to be told: first what happened before, as far as it is remembered. The channel only
+/// wakes: what there is to tell is read by its number, so that a burst that is too much for the channel loses nothing.
+fn tell(notifier: &Arc<Notifier>, journal: &Arc<Journal>, snapshot: &Snapshot) {
+    let mut events = journal.listen();
+    let past = journal.latest(EVENTS_KEPT);
+    let mut last = past.last().map_or(0, |event| event.number);
+    notifier.resume(past.iter().map(|event| Event::clone(event)));
+    let probed: HashSet<String> = snapshot.targets.iter().map(ToString::to_string).collect();
+    notifier.retain(|target| probed.contains(target));
+    let (notifier, journal) = (Arc::clone(notifier), Arc::clone(journal));
     tokio::spawn(async move {
-        while let Some(event) = events.recv().await {
-            notifier.tell(&event);
+        while events.recv().await.is_some() {
+            loop {
+                let batch = journal.after(last, EVENTS_PER_ANSWER);
+                let Some(newest) = batch.last() else { break };
+                last = newest.number;
+                batch.iter().for_each(|event| notifier.tell(event));
+            }
         }
     });
 }

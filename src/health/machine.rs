@@ -216,11 +216,12 @@ impl Machine {
             State::Down { successes } => match successes.saturating_add(1) {
                 successes if successes < enough => State::Down { successes },
                 _ => match check.recovery {
-                    Recovery::Manual => State::Ready,
+                    // One that was never seen up comes up by itself, as after a restart.
+                    Recovery::Manual if self.relapses > 0 => State::Ready,
                     Recovery::Damped(_) if !self.held(check, now).is_zero() => {
                         State::Down { successes: enough }
                     }
-                    Recovery::Damped(_) | Recovery::Breaker(_) => up,
+                    Recovery::Damped(_) | Recovery::Breaker(_) | Recovery::Manual => up,
                 },
             },
         }
@@ -307,7 +308,7 @@ impl Machine {
         Horizon::within(match self.state {
             State::Unknown => Duration::ZERO,
             State::Up { failures } => first.saturating_add(further(missing(down_after, failures))),
-            State::Down { .. } | State::Ready if check.recovery == Recovery::Manual => {
+            State::Down { .. } if check.recovery == Recovery::Manual && self.relapses > 0 => {
                 return Horizon::NEVER;
             }
             State::Ready => return Horizon::NEVER,

@@ -164,11 +164,19 @@ fn asked_time(value: Option<&HeaderValue>) -> Option<Duration> {
     value?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// Parts of a URL that are as long as this may be a secret.
+const SECRET_OCTETS: usize = 6;
+
 /// What a receiver said, short, on one line, and without a token that it may repeat.
 fn quote(body: &[u8], webhook: &Webhook) -> String {
     let mut text = String::from_utf8_lossy(body).into_owned();
     if let Some(token) = &webhook.token {
         text = text.replace(token.reveal(), "…");
+    }
+    // Of most webhooks the path is the secret, and what says "not found" often repeats it.
+    let parts = webhook.settings.url.path.split(['/', '?', '&', '=']);
+    for part in parts.filter(|part| part.len() >= SECRET_OCTETS) {
+        text = text.replace(part, "…");
     }
     let text: String =
         text.chars().filter(|c| !c.is_control()).take(PROBE_DETAIL_CHARACTERS).collect();

@@ -85,9 +85,14 @@ pub(super) async fn observe(target: &ProbeTarget, tools: &Tools) -> Probed {
     let attempts = addresses.iter().enumerate().map(|(index, address)| {
         let trust = trust.clone();
         async move {
+            let waiting = timeout(target.check.timeout, tools.in_flight.acquire());
             let _permit = match index {
                 0 => None,
-                _ => tools.in_flight.acquire().await.ok(),
+                // Whoever waits here has a permit already: without an end all could wait for each other.
+                _ => match waiting.await {
+                    Ok(permit) => permit.ok(),
+                    Err(_) => return Miss::Nothing(NothingReason::Late).into(),
+                },
             };
             try_address(*address, target, tools, trust).await
         }

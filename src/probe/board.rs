@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Board {
     inner: Mutex<Inner>,
     sink: Sink,
-    /// When the fleet last ticked, by [`monotonic_ms`]: a heart that stands still is noticed.
+    /// When the fleet last took a result in or ticked, by [`monotonic_ms`]: a heart that stands still is noticed.
     beat: AtomicU64,
     /// Another board has taken over: nothing is written any more.
     is_retired: AtomicBool,
@@ -113,6 +113,8 @@ impl Board {
                 return None;
             }
             let wait = inner.fleet.observe(id, observation, started, now);
+            // Whoever takes results in is busy, not dead.
+            self.beat.store(now.0, Ordering::Relaxed);
             if let Some(ends_s) = certificate_ends_s {
                 let ends_ms = u64::try_from(*ends_s).unwrap_or(0).saturating_mul(1000);
                 inner.fleet.note_certificate(id, ends_ms, unix_ms());
@@ -143,7 +145,7 @@ impl Board {
         self.tell(happenings);
     }
 
-    /// How long ago the last [`Board::tick`] was.
+    /// How long ago the last result or [`Board::tick`] was.
     pub(super) fn age(&self) -> Duration {
         Duration::from_millis(monotonic_ms().saturating_sub(self.beat.load(Ordering::Relaxed)))
     }
@@ -203,9 +205,7 @@ impl Board {
     fn tell(&self, happenings: Vec<Happening>) {
         for happening in happenings {
             log(&happening);
-            if is_news(&happening) {
-                (self.sink)(happening);
-            }
+            (self.sink)(happening);
         }
     }
 
@@ -273,11 +273,6 @@ impl Throttle {
             }
         }
     }
-}
-
-/// Whether somebody has to hear of it: that what nothing was known of is up is what everybody expects.
-fn is_news(happening: &Happening) -> bool {
-    !matches!(happening, Happening::Endpoint { from, to, .. } if from == "unknown" && to == "up")
 }
 
 fn log(happening: &Happening) {

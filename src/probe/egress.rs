@@ -36,6 +36,11 @@ impl Default for Egress {
             v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], 128), // metadata, AWS
             v4([100, 100, 100, 200], 32), // metadata, Alibaba
             v4([192, 0, 0, 192], 32), // metadata, Oracle
+            v4([168, 63, 129, 16], 32), // the host of Azure's machines
+            v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254], 128), // metadata, Google
+            v6([0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe], 128), // metadata, Oracle
+            v6([0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42], 128), // metadata, Scaleway
+            v6([0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1], 128), // metadata, Linode
             v4([224, 0, 0, 0], 4),    // multicast, RFC 1112 §4
             v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8), // multicast, RFC 4291 §2.7
             v4([0, 0, 0, 0], 8),      // this host, RFC 1122 §3.2.1.3
@@ -71,16 +76,19 @@ fn longest(networks: &[IpNet], address: IpAddr) -> Option<u8> {
     networks.iter().filter(|network| network.contains(&address)).map(IpNet::prefix_len).max()
 }
 
-/// The IPv4 address that packets to this one may end up at: mapped and compatible ones (RFC 4291 §2.5.5), NAT64 (RFC 6052
-/// §2.1), 6to4 (RFC 3056 §2).
+/// The IPv4 address that packets to this one may end up at: mapped and compatible ones (RFC 4291 §2.5.5), translated ones
+/// (RFC 7915), NAT64 (RFC 6052 §2.1, RFC 8215), 6to4 (RFC 3056 §2), ISATAP (RFC 5214 §6.1).
 fn carried_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let join = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     match [a, b, c, d, e, f] {
         // `::` and `::1` are addresses of their own.
         [0, 0, 0, 0, 0, 0] if g != 0 || h > 1 => join(g, h),
-        [0, 0, 0, 0, 0, 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0] => join(g, h),
+        [0, 0, 0, 0, 0, 0xffff] | [0, 0, 0, 0, 0xffff, 0] => join(g, h),
+        [0x64, 0xff9b, 0, 0, 0, 0] | [0x64, 0xff9b, 1, ..] => join(g, h),
         [0x2002, high, low, ..] => join(high, low),
+        // ISATAP, whichever prefix it has.
+        [_, _, _, _, 0 | 0x200, 0x5efe] => join(g, h),
         _ => None,
     }
 }

@@ -105,11 +105,15 @@ fn judge(reply: &Reply, check: &PrometheusCheck) -> Result<(), Miss> {
     let answer = serde_json::from_slice::<Answer>(&reply.body)
         .map_err(|error| failure(&format!("an answer that is no scalar and no vector: {error}")))?;
     let values = match answer.data {
-        _ if reply.status >= 400 => return Err(failure(&answer.error)),
+        // The server could not reckon it, which says nothing of the endpoint; a query that is none is its author's mistake.
+        _ if reply.status > 400 => return judge_missing(check.missing),
+        _ if reply.status == 400 => return Err(failure(&answer.error)),
         None => return Err(failure(&answer.error)),
         Some(Data::Scalar(Sample(_, value))) => vec![value],
         Some(Data::Vector(series)) => series.into_iter().map(|one| one.value.1).collect(),
     };
+    // What is divided by no traffic at all is no value.
+    let values: Vec<String> = values.into_iter().filter(|value| value != "NaN").collect();
     if values.is_empty() {
         return judge_missing(check.missing);
     }

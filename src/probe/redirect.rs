@@ -95,7 +95,9 @@ pub(super) async fn follow(
     let address = if is_same { from.address.ip() } else { find(&host, trial).await? };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-    let is_home = from.is_home && is_same && (is_tls || !from.is_tls);
+    let before = from.address.port();
+    let is_same_port = port == before || (before, port) == (80, 443);
+    let is_home = from.is_home && is_same && is_same_port && (is_tls || !from.is_tls);
     let address = SocketAddr::new(address, port);
     Ok(Hop { address, is_tls, host: Some(host), path, method, is_home })
 }

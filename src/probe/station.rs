@@ -19,7 +19,9 @@ use super::attempt::Tools;
 use super::board::{Board, Task, now};
 use super::schedule::{self, Watch};
 use super::{Egress, ProberOptions, Sink};
-use crate::health::{FleetSettings, Happening, Memory, Moment, NewMember, Plan, TargetId, View};
+use crate::health::{
+    FleetSettings, Happening, Memory, Moment, NewMember, Plan, Status, TargetId, View,
+};
 use crate::sys::give_way;
 
 /// How often the heart beats.
@@ -193,7 +195,7 @@ fn remember(plan: &Plan, view: &View, now: Moment) -> Vec<Memory> {
         Memory {
             key: target.key(),
             status: if target.check.is_inverted { shown.inverted() } else { shown },
-            relapses: 1,
+            relapses: u8::from(shown == Status::Down),
             changed_ago_ms: 0,
             recovered_ago_ms: view.recovered_ms(id).map(ago),
             seen_ago_ms: Some(0),

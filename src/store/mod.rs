@@ -14,7 +14,7 @@ mod ledger;
 mod state;
 
 pub use journal::Journal;
-pub use state::{Memories, OverrideList, Recalled, State, Unpersisted};
+pub use state::{Memories, OverrideList, Recalled, STATE_THREAD_NAME, State, Unpersisted};
 
 use std::fmt;
 use std::fs::{File, Metadata};

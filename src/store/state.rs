@@ -11,6 +11,7 @@
 //! Invariants: nobody waits for the disk but who sets an override, and that one not for ever; whatever the disk does, the server
 //! serves. What could not be written stays in memory, up to [`EVENTS_KEPT`] events, and is written when that works again.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,7 +59,21 @@ enum Job {
     Memories(Memories),
     Overrides(OverrideList, oneshot::Sender<Result<(), String>>),
     /// Writes what there is, and ends.
-    Close(Memories, SyncSender<()>),
+    Close(Option<Memories>, SyncSender<()>),
+}
+
+/// What the thread is called that writes: a panic of the library below it must not end the answers.
+pub const STATE_THREAD_NAME: &str = "meridian-state";
+
+/// Writes until there is nothing more to write; a panic is told like an error of the disk, and is the end of it.
+fn write(writer: Writer, queue: &Receiver<Job>) {
+    let standing = Arc::clone(&writer.standing);
+    if catch_unwind(AssertUnwindSafe(|| writer.write_until_closed(queue))).is_err() {
+        tracing::error!(
+            "nothing is written to the state directory any more: its file broke the library"
+        );
+        standing.note_failure("the library that writes it crashed");
+    }
 }
 
 impl State {
@@ -70,8 +85,8 @@ impl State {
         let recalled = writer.recall();
         let (jobs, queue) = sync_channel(STATE_QUEUE);
         let spawned = thread::Builder::new()
-            .name("meridian-state".to_owned())
-            .spawn(move || writer.write_until_closed(&queue));
+            .name(STATE_THREAD_NAME.to_owned())
+            .spawn(move || write(writer, &queue));
         if let Err(error) = spawned {
             tracing::error!("nothing is written to the state directory, no thread: {error}");
             standing.note_failure(&error.to_string());
@@ -113,8 +128,8 @@ impl State {
 
     /// Writes what there is and what is known of the targets at the end, and ends the thread; waits for it, but not for a disk
     /// that stands still. To be called once, from a thread that may wait.
-    pub fn close(&self, targets: Vec<Memory>) {
-        let last = Memories { at_ms: unix_ms(), targets };
+    pub fn close(&self, targets: Option<Vec<Memory>>) {
+        let last = targets.map(|targets| Memories { at_ms: unix_ms(), targets });
         let patience = Duration::from_secs(STATE_PATIENCE_SECONDS);
         let (done, ended) = sync_channel(1);
         if self.jobs.try_send(Job::Close(last, done)).is_err()
@@ -197,7 +212,7 @@ impl Writer {
             };
             match queue.recv_timeout(wait) {
                 Ok(Job::Close(last, done)) => {
-                    self.unwritten.memories = Some(last);
+                    self.unwritten.memories = last.or(self.unwritten.memories.take());
                     let _ = self.commit();
                     // The file is whole only when it is closed.
                     drop(self);

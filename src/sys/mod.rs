@@ -54,13 +54,16 @@ pub fn give_way() {
 /// How much: a thread of this niceness gets about a third of what one without gets where both want all.
 const PROBE_NICENESS: libc::c_int = 5;
 
+/// The kernel's clock begins at boot, and what is remembered may be older: 400 days of room.
+const BEFORE_BOOT_MS: u64 = 400 * 86_400_000;
+
 /// Milliseconds on the clock that never goes back; what it began with has no meaning. Asks no kernel (vDSO).
 pub fn monotonic_ms() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a `timespec` that lives until the call returns. It can't fail with this clock.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    seconds * 1000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+    BEFORE_BOOT_MS + seconds * 1000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
 /// Milliseconds since 1970 in UTC, as the machine's clock has it; 0 before that. It may jump either way.

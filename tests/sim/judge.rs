@@ -170,7 +170,8 @@ impl World {
         let check = &self.check;
         let step = millis(check.retry).max(millis(check.timeout));
         let run = step * u64::from(check.down_after.as_u8());
-        millis(check.every) + millis(check.timeout) + run + 2_000
+        // The last term is what the word of others is waited for.
+        millis(check.every) + millis(check.timeout) + run + step + 7_000
     }
 
     /// The longest that it may take to find out that an endpoint is back.

@@ -505,6 +505,9 @@ fn draw_check(random: &mut Random) -> CheckSpec {
         if random.percent(50) { every } else { seconds(random.between(1, every.as_secs())) };
     // Those who are asked whether it is us must have had the time to be silent.
     let timeout = Duration::from_millis(random.between(200, 2 * millis(retry) - 100)).min(every);
+    let down_after = random.between(1, 5);
+    let patience = Duration::from_secs(4);
+    let timeout = if down_after < 3 { timeout.min(patience) } else { timeout };
     let threshold = |count: u64| Threshold::try_from(count as u8).unwrap();
     let recovery = match random.below(10) {
         0..=1 => Recovery::Damped(Damping::NONE),
@@ -522,7 +525,7 @@ fn draw_check(random: &mut Random) -> CheckSpec {
         every,
         retry,
         timeout,
-        down_after: threshold(random.between(3, 5)),
+        down_after: threshold(down_after),
         up_after: threshold(random.between(1, 4)),
         recovery,
         ..CheckSpec::new(meridian::health::Protocol::Tcp(Default::default()), 443)

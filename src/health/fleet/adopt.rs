@@ -50,6 +50,7 @@ impl Fleet {
             ticked: None,
             summoned: Vec::new(),
             last_summons: None,
+            has_jury: false,
             news: Vec::new(),
         }
     }

@@ -35,7 +35,8 @@ use super::quorum::Count;
 use super::tally::Tally;
 use super::view::{Status, TargetId, View};
 use crate::limits::{
-    CERTIFICATE_TOLD_MS, FLEET_NEWS, JURY, REPORT_REASON_CHARACTERS, SUMMONS_MS, TICK_LATE_MS,
+    CERTIFICATE_TOLD_MS, FLEET_NEWS, JURY, JURY_MS, REPORT_REASON_CHARACTERS, SUMMONS_MS,
+    TICK_LATE_MS,
 };
 
 pub use adopt::{Adopted, NewMember};
@@ -111,6 +112,8 @@ pub struct Fleet {
     /// Members to be probed at once, and when some were named last.
     summoned: Vec<MemberId>,
     last_summons: Option<Moment>,
+    /// Whether there was anybody to name.
+    has_jury: bool,
     news: Vec<Happening>,
 }
 
@@ -131,12 +134,20 @@ impl Fleet {
         let before = member.machine.clone();
         let (machine, decision) = before.clone().observe(observation, &member.target.check, now);
         member.machine = machine;
+        // What answers has nothing that could be held back.
+        member.is_held &= !matches!(observation, Observation::Success { .. });
         self.note_pulse(id.place, observation, now);
+        let mut is_put_off = false;
         match decision {
-            Some(Decision { to: Status::Down, .. }) if self.doubts(id.place, now) => {
+            // The first observation decides at once: what nothing was known of is no witness, and loses nothing.
+            Some(Decision { from: Status::Up, to: Status::Down, .. })
+                if self.doubts(id.place, now) =>
+            {
                 // As if it had not been decided: the next failure asks again.
+                let is_held = self.guard.holds();
                 let member = self.member_mut(id)?;
-                (member.machine, member.is_held) = (before, true);
+                (member.machine, member.is_held) = (before, is_held);
+                is_put_off = true;
             }
             Some(Decision { to, .. }) => {
                 self.believe(id.place, to, &observation.to_string(), now);
@@ -146,6 +157,7 @@ impl Fleet {
         self.publish(id.place, now);
         let member = self.member_mut(id)?;
         let wait = member.machine.next_probe(&member.target.check, started, now);
+        let wait = if is_put_off { wait.min(member.target.check.retry) } else { wait };
         // Last, because whoever waits for the first round reads the view without asking again.
         self.pending = self.pending.saturating_sub(usize::from(!was_settled));
         Some(wait)
@@ -346,16 +358,19 @@ impl Fleet {
         let pulses = self.pulses.iter().enumerate();
         // Beginning behind the one that accuses, so that it is not always the same ones.
         let others = pulses.clone().skip(place).chain(pulses.take(place));
-        let others = others.filter(|(_, pulse)| match pulse.part {
-            Part::Witness => pulse.pool != accuser.pool && pulse.failing_since.is_none(),
-            Part::Sentinel => true,
-            Part::None => false,
+        let is_sentinel = |pulse: &Pulse| pulse.part == Part::Sentinel;
+        let sentinels = others.clone().filter(|(_, pulse)| is_sentinel(pulse));
+        let witnesses = others.filter(|(_, pulse)| {
+            let is_other = pulse.pool != accuser.pool && pulse.failing_since.is_none();
+            pulse.part == Part::Witness && is_other
         });
-        let jury = others.take(JURY).filter_map(|(place, _)| {
+        let jury = witnesses.take(JURY).chain(sentinels).filter_map(|(place, _)| {
             let run = self.members.get(place)?.as_ref()?.run;
             Some(MemberId { place, run })
         });
+        let before = self.summoned.len();
         self.summoned.extend(jury);
+        self.has_jury = self.summoned.len() > before;
     }
 
     /// Whether nothing goes down at present, or from this one on.
@@ -366,9 +381,18 @@ impl Fleet {
         }
         let onset = self.pulses.get(place).and_then(|pulse| pulse.failing_since).unwrap_or(now);
         let pulses = &self.pulses;
-        let turn = self.guard.doubt(|| Survey::look_back(pulses, onset), &settings, onset, now);
+        let survey = Survey::look_back(pulses, onset);
+        let turn = self.guard.doubt(|| survey, &settings, onset, now);
         self.turn(turn, onset, now);
-        self.guard.holds()
+        self.guard.holds() || self.awaits_jury(survey, now)
+    }
+
+    /// Whether nobody but the accused has been seen, though others were asked a moment ago.
+    fn awaits_jury(&self, survey: Survey, now: Moment) -> bool {
+        let patience = Duration::from_millis(JURY_MS);
+        let is_called = self.last_summons.is_some_and(|last| now.since(last) < patience);
+        let is_alone = survey.observed.saturating_add(survey.sentinels) <= 1;
+        self.guard == Guard::Trusting && self.has_jury && is_called && is_alone
     }
 
     /// Tells that the guard turned; when it lets go, what it held back is believed.

@@ -119,7 +119,7 @@ async fn a_directory_that_can_not_be_written_is_tried_until_it_can() {
     std::fs::remove_dir(&file).unwrap();
     assert_eq!(state.keep_overrides(list(3)).await, Ok(()));
     assert!(state.unpersisted().is_none());
-    state.close(vec![memory("a", Status::Down, 1)]);
+    state.close(Some(vec![memory("a", Status::Down, 1)]));
     let recalled = Ledger::open(&file).unwrap().recall().unwrap();
     assert_eq!((recalled.overrides, recalled.events), (list(3), vec![event(1)]));
     assert_eq!(recalled.memories.targets, [memory("a", Status::Down, 1)]);
@@ -130,7 +130,7 @@ async fn what_is_handed_over_before_the_end_is_written() {
     let directory = Directory::create("closed");
     let (state, _) = State::open(directory.path());
     (1..=100).for_each(|number| state.keep_event(event(number)));
-    state.close(Vec::new());
+    state.close(Some(Vec::new()));
     state.keep_event(event(101));
     assert_eq!(state.lost_events(), 1, "there is nobody to write it");
     assert!(state.keep_overrides(list(1)).await.is_err());
