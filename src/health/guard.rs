@@ -12,8 +12,8 @@
 //!            └──────────────────────────── Overruled ◀───────────────────────────────────────────────┘
 //! ```
 //!
-//! While it holds, nothing goes down; what comes up does. Only what was seen since the first failure of the target in question
-//! counts, because a slow check that succeeded before says nothing about now. In a small fleet half is too easily reached by two
+//! While it holds, nothing goes down; what comes up does. Only who was seen since the first failure of the target in question
+//! counts, or fails himself, because a slow check that succeeded before says nothing about now. In a small fleet half is too easily reached by two
 //! ends that really died: there, nothing at all may answer (RELIABILITY §5.2).
 
 use std::time::Duration;
@@ -97,10 +97,12 @@ impl Survey {
         let mut survey = Self::default();
         let mut first_pool = None;
         for pulse in pulses {
-            if pulse.seen.is_none_or(|seen| seen < onset) {
+            // Who is failing says so until he is seen to answer, however long ago that was.
+            let is_failing = pulse.failing_since.is_some();
+            if pulse.seen.is_none_or(|seen| seen < onset) && !is_failing {
                 continue;
             }
-            let fails = has_failed(pulse);
+            let fails = is_failing || has_failed(pulse);
             match pulse.part {
                 Part::None => {}
                 Part::Sentinel => {

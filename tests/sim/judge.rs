@@ -142,6 +142,10 @@ impl World {
     /// The endpoints that the guard must keep up through an outage that begins now: those that are alive and up, if there are some
     /// in two pools.
     pub fn find_protected(&self) -> Vec<usize> {
+        // What goes down at its first or second failure may be gone before the others have told.
+        if self.check.down_after.as_u8() < 3 && self.network == Network::Silent {
+            return Vec::new();
+        }
         let Some(_) = self.guard.filter(|_| self.fleet.guard() == Guard::Trusting) else {
             // Without a guard an error of our own side still changes nothing.
             return if self.network == Network::NoRoute { self.alive() } else { Vec::new() };

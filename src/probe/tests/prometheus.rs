@@ -54,7 +54,6 @@ async fn every_value_must_be_on_the_right_side() {
         (vector(&["0.1"]), true),
         (vector(&["0.1", "-Inf", "0.49"]), true),
         (vector(&["0.1", "0.5"]), false),
-        (vector(&["NaN"]), false),
         (vector(&["+Inf"]), false),
         (vector(&["nonsense"]), false),
         (answer("scalar", "[1435781451.781,\"0.2\"]"), true),
@@ -65,6 +64,10 @@ async fn every_value_must_be_on_the_right_side() {
         assert_eq!(is_success(&observation), passes, "{text}: {observation}");
         assert!(passes || is_metric(&observation), "{text}: {observation}");
     }
+    // A share of no traffic at all is no value; beside others it is left aside.
+    let no_data = Observation::Nothing(NothingReason::NoData);
+    assert_eq!(ask(below(), vector(&["NaN"])).await, no_data);
+    assert!(is_success(&ask(below(), vector(&["NaN", "0.1"])).await));
 }
 
 #[tokio::test]
