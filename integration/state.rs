@@ -153,6 +153,7 @@ fn overrides_survive_a_kill_and_end_by_their_time() {
     let set = stage.json(&["depool", "first", "--reason", "new disks", "--author", "ops"]);
     assert_eq!((&set["id"], &set["matches"]), (&1.into(), &1.into()), "{set:#}");
     assert_eq!(set["unpersisted"], Value::Null, "{set:#}");
+    assert_eq!(answer(&server), [SECOND], "it holds once the command is done");
     let text =
         stage.command(&["depool", "second/*", "--reason", "r", "--drain", "10%", "--for", "1h"]);
     assert_eq!(text, "override 2: second/* is draining 10%/min (matches one thing), for 1h\n");
@@ -164,6 +165,7 @@ fn overrides_survive_a_kill_and_end_by_their_time() {
     drop(server);
     std::thread::sleep(std::time::Duration::from_millis(1_200));
     let server = stage.serve();
+    assert_eq!(answer(&server), [SECOND], "from the first answer on");
     let overrides = stage.overrides();
     let ids: Vec<&Value> = overrides.iter().map(|one| &one["id"]).collect();
     assert_eq!(ids, [1, 2], "the third was over: {overrides:#?}");
@@ -179,6 +181,7 @@ fn overrides_survive_a_kill_and_end_by_their_time() {
     stage.command(&["repool", "first"]);
     stage.command(&["repool", "2"]);
     assert_eq!(stage.command(&["overrides"]), "no overrides: health decides\n");
+    assert_eq!(answer(&server), [FIRST]);
     drop(server);
     let _server = stage.serve();
     assert_eq!(stage.overrides(), Vec::<Value>::new());

@@ -14,7 +14,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::switches::{apply, near};
+use super::switches::{apply, count, near};
 use crate::admin::{Condition, Draft, HeldOverride, OverrideChange, Problem};
 use crate::health::{Action, Happening, Override, View};
 use crate::limits::OVERRIDES;
@@ -132,10 +132,7 @@ impl Desk {
             set_ms: now.wall_ms,
             ends_ms: draft.lasts_ms.map(|lasts| now.wall_ms.saturating_add(lasts)),
         };
-        // A view of nobody's tells what it would match.
-        let matches =
-            apply(std::slice::from_ref(&one), &live.snapshot, &View::new(0), now.wall_ms, 0);
-        if matches == [0] {
+        if count(&one, &live.snapshot) == 0 {
             let near = near(&one.zone, &one.pattern, &live.snapshot, NEAR_NAMES);
             let what = match one.zone.as_str() {
                 "*" => String::new(),

@@ -19,6 +19,12 @@ pub(super) fn apply(
     overrides.iter().map(|one| touched.get(&one.id).copied().unwrap_or(0)).collect()
 }
 
+/// How many switches an override is for.
+pub(super) fn count(one: &Override, snapshot: &Snapshot) -> usize {
+    let names = snapshot.switch_names();
+    names.filter(|(_, apex, name)| one.is_for_zone(apex) && one.is_for(name)).count()
+}
+
 /// Names that may have been meant by a pattern that matches nothing: the nearest first.
 pub(super) fn near(zone: &str, pattern: &str, snapshot: &Snapshot, most: usize) -> Vec<String> {
     let words = pattern.replace(['*', '?'], "").to_lowercase();
