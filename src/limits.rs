@@ -110,6 +110,12 @@ pub const REPORT_REASON_CHARACTERS: usize = 200;
 /// News that a fleet keeps until they are taken: a release of the guard is one of every target.
 pub const FLEET_NEWS: usize = 100_000;
 
+/// Damaged state files that are kept for whoever wants to look at them.
+pub const DAMAGED_KEPT: usize = 3;
+
+/// Pools that an event names; more may have the same endpoint.
+pub const EVENT_POOLS: usize = 32;
+
 /// Targets that are probed at once when another begins to fail, so that it is known whether the fault is ours.
 pub const JURY: usize = 8;
 
@@ -414,12 +420,6 @@ pub const OVERRIDES: usize = 256;
 
 /// Octets of one of the two patterns of an override: the longest name of a zone as text, with escapes left out.
 pub const OVERRIDE_PATTERN_OCTETS: usize = 255;
-
-/// Octets of an override's reason: some sentences.
-pub const OVERRIDE_REASON_OCTETS: usize = 500;
-
-/// Octets of the name of an override's author.
-pub const OVERRIDE_AUTHOR_OCTETS: usize = 100;
 
 /// Events that are remembered, in memory and in the state directory: some weeks of a calm fleet, about 4 MB.
 pub const EVENTS_KEPT: usize = 10_000;

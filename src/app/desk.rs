@@ -14,9 +14,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::switches::{apply, count, near};
+use super::switches::{count, near};
 use crate::admin::{Condition, Draft, HeldOverride, OverrideChange, Problem};
-use crate::health::{Action, Happening, Override, View};
+use crate::health::{Happening, Override, View, apply_overrides};
 use crate::limits::OVERRIDES;
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Journal, OverrideList, State};
@@ -42,6 +42,8 @@ struct Held {
     /// By override, how many switches it is for.
     matches: Vec<usize>,
     clock: Clock,
+    /// What is on the disk says something else.
+    is_unwritten: bool,
 }
 
 /// Both clocks at one instant.
@@ -75,7 +77,7 @@ impl Desk {
         condition: Condition,
     ) -> Self {
         let matches = vec![0; list.overrides.len()];
-        let held = Mutex::new(Held { list, matches, clock: Clock::now() });
+        let held = Mutex::new(Held { list, matches, clock: Clock::now(), is_unwritten: false });
         Self { held, journal, state, condition }
     }
 
@@ -149,7 +151,7 @@ impl Desk {
             id = one.id,
             zone = one.zone,
             pattern = one.pattern,
-            action = describe(one.action),
+            action = %one.action,
             author = one.author,
             reason = one.reason,
             "override set"
@@ -157,11 +159,12 @@ impl Desk {
         self.journal.record(Happening::OverrideSet {
             id: one.id,
             pattern: one.pattern.clone(),
-            action: describe(one.action),
+            action: one.action.to_string(),
             author: one.author.clone(),
             reason: one.reason.clone(),
         });
         let matches = held.matches.last().copied().unwrap_or(0);
+        held.is_unwritten = false;
         Ok((HeldOverride { set: one, matches }, held.list.clone()))
     }
 
@@ -187,6 +190,7 @@ impl Desk {
             held.list.overrides.retain(|one| one.id != id);
             self.apply(&mut held, &live.snapshot, &live.view);
             self.tell_end(&one.set, format!("taken back by {author}"));
+            held.is_unwritten = false;
             (one, held.list.clone())
         };
         Ok(OverrideChange { held: one, unpersisted: self.keep(list).await })
@@ -196,17 +200,12 @@ impl Desk {
     pub(super) async fn tick(&self, published: &Published) {
         let list = {
             let mut held = self.lock();
-            let jump = held.pass(Clock::now());
-            let has_ended = self.end_overdue(&mut held);
-            if has_ended {
+            held.pass(Clock::now());
+            if self.end_overdue(&mut held) {
                 let live = published.load();
                 self.apply(&mut held, &live.snapshot, &live.view);
             }
-            let is_moved = jump != 0 && !held.list.overrides.is_empty();
-            if jump != 0 {
-                tracing::warn!(jump_ms = jump, "the machine's clock has jumped");
-            }
-            if !has_ended && !is_moved {
+            if !std::mem::take(&mut held.is_unwritten) {
                 return;
             }
             held.list.clone()
@@ -218,9 +217,10 @@ impl Desk {
     /// Takes out what is over, and says whether there was anything.
     fn end_overdue(&self, held: &mut Held) -> bool {
         let now_ms = held.clock.wall_ms;
-        let is_over = |one: &mut Override| one.ends_ms.is_some_and(|ends| ends <= now_ms);
+        let is_over = |one: &mut Override| one.has_ended(now_ms);
         let over: Vec<Override> = held.list.overrides.extract_if(.., is_over).collect();
         over.iter().for_each(|one| self.tell_end(one, "its time is over".to_owned()));
+        held.is_unwritten |= !over.is_empty();
         !over.is_empty()
     }
 
@@ -233,7 +233,8 @@ impl Desk {
     /// Sets the switches of a view as what is held says, and lets readers know.
     fn apply(&self, held: &mut Held, snapshot: &Snapshot, view: &View) {
         let Clock { wall_ms, steady_ms } = held.clock;
-        held.matches = apply(&held.list.overrides, snapshot, view, wall_ms, steady_ms);
+        let names = snapshot.switch_names();
+        held.matches = apply_overrides(&held.list.overrides, names, view, wall_ms, steady_ms);
         let rows = held.rows().map(|(one, matches)| HeldOverride { set: one.clone(), matches });
         let rows = rows.collect();
         self.condition.update(|standing| standing.overrides = rows);
@@ -254,17 +255,19 @@ impl Desk {
 }
 
 impl Held {
-    /// Notes that time has passed, and moves all times along with a jump, which it gives in milliseconds.
-    fn pass(&mut self, now: Clock) -> i64 {
+    /// Notes that time has passed, and moves all times along with a jump.
+    fn pass(&mut self, now: Clock) {
         let jump = now.jump_since(self.clock);
         self.clock = now;
-        if jump != 0 {
-            for one in &mut self.list.overrides {
-                one.set_ms = one.set_ms.saturating_add_signed(jump);
-                one.ends_ms = one.ends_ms.map(|ends| ends.saturating_add_signed(jump));
-            }
+        if jump == 0 {
+            return;
         }
-        jump
+        tracing::warn!(jump_ms = jump, "the machine's clock has jumped");
+        for one in &mut self.list.overrides {
+            one.set_ms = one.set_ms.saturating_add_signed(jump);
+            one.ends_ms = one.ends_ms.map(|ends| ends.saturating_add_signed(jump));
+        }
+        self.is_unwritten |= !self.list.overrides.is_empty();
     }
 
     fn rows(&self) -> impl Iterator<Item = (&Override, usize)> {
@@ -272,19 +275,10 @@ impl Held {
     }
 }
 
-fn describe(action: Action) -> String {
-    match action {
-        Action::Up => "up".to_owned(),
-        Action::Down => "down".to_owned(),
-        Action::Drain { per_minute } => {
-            format!("drain {} % per minute", f64::from(per_minute) / 10.0)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::Action;
 
     fn one(set_ms: u64, ends_ms: Option<u64>) -> Override {
         Override {
@@ -304,13 +298,19 @@ mod tests {
     fn a_jump_of_the_clock_ends_nothing() {
         let list = OverrideList { next: 2, overrides: vec![one(10_000, Some(40_000))] };
         let clock = |wall_ms, steady_ms| Clock { wall_ms, steady_ms };
-        let mut held = Held { list, matches: vec![1], clock: clock(10_000, 500) };
-        assert_eq!(held.pass(clock(11_900, 1_500)), 0, "drift");
+        let clock_at_start = clock(10_000, 500);
+        let mut held = Held { list, matches: vec![1], clock: clock_at_start, is_unwritten: false };
+        held.pass(clock(11_900, 1_500));
+        assert_eq!(
+            (&held.list.overrides[0], held.is_unwritten),
+            (&one(10_000, Some(40_000)), false)
+        );
         let hour = 3_600_000;
-        assert_eq!(held.pass(clock(11_900 + hour + 1_000, 2_500)), 3_600_000);
+        held.pass(clock(11_900 + hour + 1_000, 2_500));
         let moved = &held.list.overrides[0];
         assert_eq!((moved.set_ms, moved.ends_ms), (10_000 + hour, Some(40_000 + hour)));
-        assert_eq!(held.pass(clock(13_900, 3_500)), -3_600_000);
+        assert!(held.is_unwritten, "a restart must not take it for another time");
+        held.pass(clock(13_900, 3_500));
         assert_eq!(held.list.overrides[0], one(10_000, Some(40_000)));
     }
 
@@ -323,6 +323,7 @@ mod tests {
         assert!(desk.end_overdue(&mut held));
         assert_eq!(held.list.overrides, [one(1, None)]);
         assert!(!desk.end_overdue(&mut held));
+        assert!(held.is_unwritten, "until the next second, whoever noticed it");
         let events = journal.latest(10);
         assert!(matches!(&events[0].what, Happening::OverrideEnded { id: 1, .. }));
         assert_eq!(events.len(), 1);

@@ -28,7 +28,7 @@ use crate::admin::{
     Admin, Condition, Control, ReloadOrder, bind_control, router, serve_admin, serve_control,
 };
 use crate::config::{HealthSettings, Source, compile_zones};
-use crate::health::{Event, FleetSettings, Happening, Memory, View};
+use crate::health::{Event, FleetSettings, Happening, View};
 use crate::limits::{
     EVENTS_KEPT, EVENTS_PER_ANSWER, FIRST_ROUND_SECONDS, PROBES_IN_FLIGHT, SPARE_DESCRIPTORS,
     TCP_CONNECTIONS,
@@ -129,7 +129,9 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
 
     let notifier = Arc::new(start_notifier(&settings)?);
     let past = Past::recall(settings.state.as_deref());
-    let health = start_health(past, snapshot, &settings, &condition)?;
+    let addresses: Vec<SocketAddr> = bound.iter().map(Bound::address).collect();
+    let own = addresses.iter().copied().chain([admin_address]).collect();
+    let health = start_health(past, snapshot, &settings, own, &condition)?;
     tell(&notifier, &health.journal, &health.published.load().snapshot);
     let (published, prober) = (health.published.clone(), Arc::clone(&health.prober));
     let counters = Arc::new(Counters::default());
@@ -147,7 +149,6 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
         () = await_first_round(&health) => {}
         () = signals.stop() => return Ok(()),
     }
-    let addresses: Vec<SocketAddr> = bound.iter().map(Bound::address).collect();
     let server = Server::start(bound, settings.io, &published, &counters)?;
     serials.remember(assigned);
     keep_served(&settings, sources);
@@ -202,6 +203,7 @@ fn start_health(
     past: Past,
     snapshot: Snapshot,
     settings: &Settings,
+    own: Vec<SocketAddr>,
     condition: &Condition,
 ) -> Result<Health, ServeError> {
     let is_kept = settings.health.persist;
@@ -210,8 +212,11 @@ fn start_health(
     let Past { state, journal, overrides, memories } = past;
     let view = Arc::new(snapshot.new_view());
     let desk = Desk::new(overrides, Arc::clone(&journal), state.clone(), condition.clone());
-    let prober =
-        start_prober(&snapshot, &view, &settings.health, memories, sink(&journal, condition))?;
+    let settings = &settings.health;
+    let fleet = FleetSettings { guard: settings.guard, sentinels: settings.sentinels.clone() };
+    let (egress, sink) = (egress(settings, own), sink(&journal, condition));
+    let options = ProberOptions { egress, fleet, memories, sink, ..ProberOptions::default() };
+    let prober = start_prober(&snapshot, &view, options)?;
     // Nobody is served yet.
     desk.publish(&snapshot, &view, || ());
     let published = Published::new(Live { snapshot: Arc::new(snapshot), view, is_stale: false });
@@ -425,9 +430,7 @@ fn first_snapshot(
 fn start_prober(
     snapshot: &Snapshot,
     view: &Arc<View>,
-    settings: &HealthSettings,
-    memories: Vec<Memory>,
-    sink: Arc<dyn Fn(Happening) + Send + Sync>,
+    options: ProberOptions,
 ) -> io::Result<Arc<Prober>> {
     let descriptors = raise_descriptor_limit()?;
     let in_flight =
@@ -439,12 +442,16 @@ fn start_prober(
             "fewer file descriptors than probes want: raise the limit (LimitNOFILE=, ulimit -n)"
         );
     }
-    let mut egress = Egress::default();
+    let options = ProberOptions { in_flight, ..options };
+    Ok(Arc::new(Prober::start(snapshot.plan(), Arc::clone(view), options)?))
+}
+
+/// Where probes may be sent by a server that listens there.
+fn egress(settings: &HealthSettings, own: Vec<SocketAddr>) -> Egress {
+    let mut egress = Egress { own, ..Egress::default() };
     egress.deny.extend_from_slice(&settings.deny);
     egress.allow.extend_from_slice(&settings.allow);
-    let fleet = FleetSettings { guard: settings.guard, sentinels: settings.sentinels.clone() };
-    let options = ProberOptions { in_flight, egress, fleet, memories, sink };
-    Ok(Arc::new(Prober::start(snapshot.plan(), Arc::clone(view), options)?))
+    egress
 }
 
 /// Passes on what happens to those who want to be told: first what happened before, as far as it is remembered. The channel only

@@ -1,23 +1,7 @@
-//! The one place where overrides become switches of a view, and what operators may have meant by a name that nothing has.
+//! What overrides are for in a snapshot, and what operators may have meant by a name that nothing has.
 
-use std::collections::HashMap;
-
-use crate::health::{Override, Overrides, View, is_match};
+use crate::health::{Override, is_match};
 use crate::snapshot::Snapshot;
-
-/// Sets the switches of a view as these overrides say; the newest that matches wins. Gives how many switches each override is for.
-pub(super) fn apply(
-    overrides: &[Override],
-    snapshot: &Snapshot,
-    view: &View,
-    now_unix_ms: u64,
-    now_ms: u64,
-) -> Vec<usize> {
-    let standing = Overrides::of(overrides);
-    let touched = standing.apply(snapshot.switch_names(), view, now_unix_ms, now_ms);
-    let touched: HashMap<u64, usize> = touched.into_iter().collect();
-    overrides.iter().map(|one| touched.get(&one.id).copied().unwrap_or(0)).collect()
-}
 
 /// How many switches an override is for.
 pub(super) fn count(one: &Override, snapshot: &Snapshot) -> usize {

@@ -69,7 +69,7 @@ pub use machine::{Decision, Machine, State};
 pub use memory::Memory;
 pub use moment::Moment;
 pub use observation::{FailureReason, NothingReason, Observation};
-pub use overrides::{Action, Override, OverrideError, Overrides, SwitchName, is_match};
+pub use overrides::{Action, Override, SwitchName, apply_overrides, is_match};
 pub use plan::Plan;
 pub use protocol::{
     BodyRegex, CalculatedCheck, Child, Comparison, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck,

@@ -1,9 +1,9 @@
 //! What operators have set against health: who, why, until when, and for what.
 //!
-//! An [`Override`] names what it is for by two globs, one over zones and one over what is in them; [`Overrides`] is the ordered list of
-//! those that stand, and writes the switches of a view. For each switch the newest override that matches it is the only one that
-//! counts, however wide its pattern. Times here are those of the calendar, since overrides outlive the process; a view has the
-//! prober's clock, and [`Overrides::apply`] is told both.
+//! An [`Override`] names what it is for by two globs, one over zones and one over what is in them; [`apply_overrides`] writes the
+//! switches of a view. For each switch the newest override that matches it is the only one that counts, however wide its
+//! pattern. Times here are those of the calendar, since overrides outlive the process; a view has the prober's clock, and
+//! whoever applies them tells both.
 
 use std::fmt::{self, Write};
 
@@ -11,9 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::switch::{Switch, SwitchId};
 use super::view::View;
-use crate::limits::{
-    OVERRIDE_AUTHOR_OCTETS, OVERRIDE_PATTERN_OCTETS, OVERRIDE_REASON_OCTETS, OVERRIDES,
-};
 
 /// One override.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,53 +52,7 @@ pub enum SwitchName<'a> {
     Target { policy: &'a str, target: &'a str },
 }
 
-/// The overrides that stand, the oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Overrides {
-    list: Vec<Override>,
-}
-
-/// Why an override can't be set. Written for the operator who wants to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OverrideError {
-    /// [`OVERRIDES`] stand already.
-    TooMany,
-    /// Nothing, or white space alone, where something must be; what.
-    Empty(&'static str),
-    /// More octets than allowed: of what, how many, and the most.
-    TooLong(&'static str, usize, usize),
-    /// A control character; in what.
-    Control(&'static str),
-    /// A pace of 0 or above [`Switch::MOST_PER_MINUTE`].
-    Pace(u16),
-    /// It would end before it began.
-    Over,
-    /// One of this number stands, or did so before.
-    Number(u64),
-}
-
 impl Override {
-    /// Whether it can be set.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn check(&self) -> Result<(), OverrideError> {
-        check_text("zone pattern", &self.zone, OVERRIDE_PATTERN_OCTETS)?;
-        check_text("pattern", &self.pattern, OVERRIDE_PATTERN_OCTETS)?;
-        check_text("reason", &self.reason, OVERRIDE_REASON_OCTETS)?;
-        check_text("author", &self.author, OVERRIDE_AUTHOR_OCTETS)?;
-        match self.action {
-            Action::Drain { per_minute }
-                if !(1..=Switch::MOST_PER_MINUTE).contains(&per_minute) =>
-            {
-                Err(OverrideError::Pace(per_minute))
-            }
-            _ if self.has_ended(self.set_ms) => Err(OverrideError::Over),
-            _ => Ok(()),
-        }
-    }
-
     /// Whether its time is over at a moment of the calendar, in milliseconds.
     pub fn has_ended(&self, now_unix_ms: u64) -> bool {
         self.ends_ms.is_some_and(|end| end <= now_unix_ms)
@@ -145,135 +96,49 @@ impl Override {
     }
 }
 
-fn check_text(what: &'static str, text: &str, most: usize) -> Result<(), OverrideError> {
-    if text.trim().is_empty() {
-        return Err(OverrideError::Empty(what));
-    }
-    if text.len() > most {
-        return Err(OverrideError::TooLong(what, text.len(), most));
-    }
-    if text.chars().any(char::is_control) { Err(OverrideError::Control(what)) } else { Ok(()) }
-}
-
-impl Overrides {
-    /// Those of a list, which were checked when they were set.
-    pub fn of(list: &[Override]) -> Self {
-        Self { list: list.to_vec() }
-    }
-
-    /// Those that stand, the oldest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Override> {
-        self.list.iter()
-    }
-
-    /// Whether none stands.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
-    /// How many stand.
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// The number that the next one gets: above all that stand.
-    pub fn next_id(&self) -> u64 {
-        self.list.last().map_or(1, |last| last.id.saturating_add(1))
-    }
-
-    /// Adds one, which must be newer than all others.
-    ///
-    /// # Errors
-    /// What is wrong with it, or with there being one more.
-    pub fn try_add(&mut self, one: Override) -> Result<(), OverrideError> {
-        one.check()?;
-        if self.list.len() >= OVERRIDES {
-            return Err(OverrideError::TooMany);
+/// Writes every switch of a view. The overrides are those that are set, the oldest first; `names` are those of the snapshot that the
+/// view belongs to, in order of number, the switches of a zone together. Gives back for each override how many switches it is for,
+/// newer ones left aside: one that is for none is a slip, or the zone file changed. One whose time is over is for none.
+pub fn apply_overrides<'n, A: AsRef<str>>(
+    overrides: &[Override],
+    names: impl IntoIterator<Item = (SwitchId, A, SwitchName<'n>)>,
+    view: &View,
+    now_unix_ms: u64,
+    now_monotonic_ms: u64,
+) -> Vec<usize> {
+    let stands = |one: &Override| {
+        let is_over = one.has_ended(now_unix_ms);
+        (!is_over).then(|| one.stand(now_unix_ms, now_monotonic_ms))
+    };
+    let standing: Vec<Option<Switch>> = overrides.iter().map(stands).collect();
+    let mut touched: Vec<usize> = overrides.iter().map(|_| 0).collect();
+    let mut switches = vec![Switch::Free; view.switch_count()];
+    let (mut zone, mut is_for_zone) = (None, Vec::new());
+    for (id, apex, name) in names {
+        if zone.as_ref().is_none_or(|zone: &A| zone.as_ref() != apex.as_ref()) {
+            is_for_zone = overrides.iter().map(|one| one.is_for_zone(apex.as_ref())).collect();
+            zone = Some(apex);
         }
-        if one.id < self.next_id() {
-            return Err(OverrideError::Number(one.id));
+        let place = usize::try_from(id.0).ok();
+        let Some(stand) = place.and_then(|place| switches.get_mut(place)) else { continue };
+        // The newest comes last and stays.
+        let counted = overrides.iter().zip(&standing).zip(&is_for_zone).zip(&mut touched);
+        for (((one, switch), is_for_zone), count) in counted {
+            let Some(switch) = switch.filter(|_| *is_for_zone && one.is_for(&name)) else {
+                continue;
+            };
+            *stand = switch;
+            *count = count.saturating_add(1);
         }
-        self.list.push(one);
-        Ok(())
     }
-
-    /// Takes one back, if it stands.
-    pub fn remove(&mut self, id: u64) -> Option<Override> {
-        let place = self.list.iter().position(|one| one.id == id)?;
-        Some(self.list.remove(place))
-    }
-
-    /// Takes out those whose time is over at a moment of the calendar, in milliseconds.
-    pub fn remove_ended(&mut self, now_unix_ms: u64) -> Vec<Override> {
-        self.list.extract_if(.., |one| one.has_ended(now_unix_ms)).collect()
-    }
-
-    /// When the next one ends by itself, in milliseconds since 1970 in UTC.
-    pub fn next_end_ms(&self) -> Option<u64> {
-        self.list.iter().filter_map(|one| one.ends_ms).min()
-    }
-
-    /// How a thing of a zone stands at a moment, told on both clocks in milliseconds.
-    pub fn stand(
-        &self,
-        apex: &str,
-        name: &SwitchName<'_>,
-        now_unix_ms: u64,
-        now_monotonic_ms: u64,
-    ) -> Switch {
-        let newest =
-            self.list.iter().rev().find(|one| {
-                !one.has_ended(now_unix_ms) && one.is_for_zone(apex) && one.is_for(name)
-            });
-        newest.map_or(Switch::Free, |one| one.stand(now_unix_ms, now_monotonic_ms))
-    }
-
-    /// Writes every switch of a view. `names` are those of the snapshot that the view belongs to, in order of number, the switches
-    /// of a zone together. Gives back for each override, by its number, how many switches it is for, newer ones
-    /// left aside: one that is for none is a slip, or the zone file changed.
-    pub fn apply<'n, A: AsRef<str>>(
-        &self,
-        names: impl IntoIterator<Item = (SwitchId, A, SwitchName<'n>)>,
-        view: &View,
-        now_unix_ms: u64,
-        now_monotonic_ms: u64,
-    ) -> Vec<(u64, usize)> {
-        let standing: Vec<(&Override, Switch)> = self
-            .list
-            .iter()
-            .filter(|one| !one.has_ended(now_unix_ms))
-            .map(|one| (one, one.stand(now_unix_ms, now_monotonic_ms)))
-            .collect();
-        let mut touched: Vec<usize> = standing.iter().map(|_| 0).collect();
-        let mut stands = vec![Switch::Free; view.switch_count()];
-        if standing.is_empty() {
-            view.set_switches(|_| Switch::Free);
-            return Vec::new();
-        }
-        let (mut zone, mut is_for_zone) = (None, Vec::new());
-        for (id, apex, name) in names {
-            if zone.as_ref().is_none_or(|zone: &A| zone.as_ref() != apex.as_ref()) {
-                is_for_zone =
-                    standing.iter().map(|(one, _)| one.is_for_zone(apex.as_ref())).collect();
-                zone = Some(apex);
-            }
-            let place = usize::try_from(id.0).ok();
-            let Some(stand) = place.and_then(|place| stands.get_mut(place)) else { continue };
-            // The newest comes last and stays.
-            let counted = standing.iter().zip(&is_for_zone).zip(&mut touched);
-            for (((one, switch), is_for_zone), count) in counted {
-                if *is_for_zone && one.is_for(&name) {
-                    *stand = *switch;
-                    *count = count.saturating_add(1);
-                }
-            }
-        }
-        view.set_switches(|id| {
-            let place = usize::try_from(id.0).ok();
-            place.and_then(|place| stands.get(place)).copied().unwrap_or_default()
-        });
-        standing.iter().zip(touched).map(|((one, _), count)| (one.id, count)).collect()
-    }
+    let ends = overrides.iter().filter_map(|one| one.ends_ms).filter(|end| *end > now_unix_ms);
+    let next_end_ms =
+        ends.map(|end| now_monotonic_ms.saturating_add(end.saturating_sub(now_unix_ms))).min();
+    view.set_switches(next_end_ms, |id| {
+        let place = usize::try_from(id.0).ok();
+        place.and_then(|place| switches.get(place)).copied().unwrap_or_default()
+    });
+    touched
 }
 
 /// Whether a glob stands for a whole text: `*` for any characters, `?` for one. Takes at most the product of their lengths: of the
@@ -327,34 +192,11 @@ impl fmt::Display for Action {
             Self::Up => f.write_str("up"),
             Self::Down => f.write_str("down"),
             Self::Drain { per_minute } => {
-                write!(f, "drain, {}.{} % a minute", per_minute / 10, per_minute % 10)
+                write!(f, "drain {} % per minute", f64::from(*per_minute) / 10.0)
             }
         }
     }
 }
-
-impl fmt::Display for OverrideError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooMany => {
-                write!(f, "{OVERRIDES} overrides stand already: end some, or use wider patterns")
-            }
-            Self::Empty(what) => write!(f, "the {what} is empty"),
-            Self::TooLong(what, octets, most) => {
-                write!(f, "the {what} has {octets} octets, {most} is the most")
-            }
-            Self::Control(what) => write!(f, "the {what} has a control character in it"),
-            Self::Pace(pace) => {
-                let (most, rest) = (Switch::MOST_PER_MINUTE / 10, Switch::MOST_PER_MINUTE % 10);
-                write!(f, "{pace} thousandths a minute is not between 0.1 % and {most}.{rest} %")
-            }
-            Self::Over => f.write_str("it would end before it began"),
-            Self::Number(id) => write!(f, "{id} is not above the numbers of those that stand"),
-        }
-    }
-}
-
-impl std::error::Error for OverrideError {}
 
 #[cfg(test)]
 mod tests;

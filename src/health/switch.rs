@@ -53,6 +53,13 @@ impl Switch {
         }
     }
 
+    /// When nothing is left of it, if it is going down, on the clock that it began by.
+    pub(super) fn over_at_ms(self) -> Option<u64> {
+        let Self::Drain { since_ms, per_minute } = self else { return None };
+        let takes_ms = u64::from(DRAWS).saturating_mul(60_000);
+        Some(since_ms.saturating_add(takes_ms.div_ceil(per_minute.max(1).into())))
+    }
+
     /// Two bits of kind, fourteen of pace, forty-eight of time: nine thousand years of milliseconds.
     pub(super) fn encode(self) -> u64 {
         match self {

@@ -4,7 +4,7 @@
 //! in what is known, and publishes it together with the snapshot whose policies hold its ids.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +42,11 @@ pub struct View {
     history: Box<[History]>,
     /// What operators have set, one [`Switch`] per pool, endpoint and policy's target.
     switches: Box<[AtomicU64]>,
-    /// Whether any of them is not free: most times none is, and a query need not look.
-    has_overrides: AtomicBool,
+    /// Between which of them all are that are not free: the first above, the one behind the last below. 0: none is, as most
+    /// times, and a query need not look.
+    turned: AtomicU64,
+    /// When, at the earliest, one that is not free turns by itself, on the prober's clock; [`u64::MAX`]: none does.
+    next_turn_ms: AtomicU64,
 }
 
 /// What a view knows of a target beside its status.
@@ -57,6 +60,9 @@ struct History {
 
 /// The two bits of the status; the horizon stands above them.
 const STATUS: u8 = 3;
+
+/// The lower half of a word.
+const LOWER: u64 = 0xFFFF_FFFF;
 
 /// The only status that a reader tells apart from the others.
 const DOWN: u8 = 2;
@@ -74,7 +80,8 @@ impl View {
             states: (0..count).map(|_| AtomicU8::new(unknown)).collect(),
             history: (0..count).map(|_| History::default()).collect(),
             switches: (0..switches).map(|_| AtomicU64::new(Switch::Free.encode())).collect(),
-            has_overrides: AtomicBool::new(false),
+            turned: AtomicU64::new(0),
+            next_turn_ms: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -113,7 +120,21 @@ impl View {
     /// Whether any switch is not free: if none is, nobody need ask for [`View::switch`].
     #[inline]
     pub fn has_overrides(&self) -> bool {
-        self.has_overrides.load(Ordering::Relaxed)
+        self.turned.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether switches of these numbers, the first and the one behind the last, need be asked for. Never says no where one of them
+    /// is not free.
+    #[inline]
+    pub fn has_overrides_among(&self, (first, end): (SwitchId, SwitchId)) -> bool {
+        let turned = self.turned.load(Ordering::Relaxed);
+        turned != 0 && u64::from(first.0) < turned & LOWER && turned >> 32 < u64::from(end.0)
+    }
+
+    /// When, at the earliest, a switch that is not free turns by itself, on the clock of [`View::set_recovered_ms`].
+    pub fn next_turn_ms(&self) -> Option<u64> {
+        let turn = self.next_turn_ms.load(Ordering::Relaxed);
+        (turn != u64::MAX).then_some(turn)
     }
 
     /// How a switch stands; free for one of another generation.
@@ -122,16 +143,23 @@ impl View {
         slot.map_or(Switch::Free, |slot| Switch::decode(slot.load(Ordering::Relaxed)))
     }
 
-    /// Sets every switch. Only one thread calls this at a time. Readers may meet old and new ones side by side for an instant,
-    /// as they may meet old and new statuses.
-    pub fn set_switches(&self, stand_of: impl Fn(SwitchId) -> Switch) {
-        let mut has_overrides = false;
+    /// Sets every switch. `next_end_ms` is when the next of them ends by itself, if any does. Only one thread calls this at a time.
+    /// Readers may meet old and new ones side by side for an instant, as they may meet old and new statuses.
+    pub fn set_switches(&self, next_end_ms: Option<u64>, stand_of: impl Fn(SwitchId) -> Switch) {
+        let (mut turned, mut next_turn_ms) = (None, next_end_ms.unwrap_or(u64::MAX));
         for (id, slot) in (0u32..).map(SwitchId).zip(&self.switches) {
             let switch = stand_of(id);
-            has_overrides |= switch != Switch::Free;
+            if switch != Switch::Free {
+                let (first, _) = *turned.get_or_insert((id.0, id.0));
+                turned = Some((first, id.0.saturating_add(1)));
+            }
+            next_turn_ms = next_turn_ms.min(switch.over_at_ms().unwrap_or(u64::MAX));
             slot.store(switch.encode(), Ordering::Relaxed);
         }
-        self.has_overrides.store(has_overrides, Ordering::Relaxed);
+        let turned = turned.map_or(0, |(first, end)| u64::from(first) << 32 | u64::from(end));
+        let next_turn_ms = if turned == 0 { u64::MAX } else { next_turn_ms };
+        self.next_turn_ms.store(next_turn_ms, Ordering::Relaxed);
+        self.turned.store(turned, Ordering::Relaxed);
     }
 
     /// How many switches this view has.
@@ -177,7 +205,7 @@ impl View {
             copy.set_latency_us(id, self.latency_us(id).unwrap_or(0));
             copy.set_until(id, status, self.look(id).1);
         }
-        copy.set_switches(|id| self.switch(id));
+        copy.set_switches(self.next_turn_ms(), |id| self.switch(id));
         copy
     }
 
@@ -344,13 +372,16 @@ mod tests {
     fn switches_are_free_until_somebody_sets_them() {
         let view = View::with_switches(0, 2);
         assert!(!view.has_overrides() && view.switch(SwitchId(1)) == Switch::Free);
-        view.set_switches(|id| if id == SwitchId(1) { Switch::Down } else { Switch::Free });
+        view.set_switches(None, |id| if id == SwitchId(1) { Switch::Down } else { Switch::Free });
         assert!(view.has_overrides() && view.copy().has_overrides());
+        let among = |first, end| view.has_overrides_among((SwitchId(first), SwitchId(end)));
+        assert!(among(0, 2) && among(1, 2) && among(1, 9));
+        assert!(!among(0, 1) && !among(2, 9) && !among(1, 1));
         assert_eq!(
             [0, 1, 2].map(|id| view.switch(SwitchId(id))),
             [Switch::Free, Switch::Down, Switch::Free]
         );
-        view.set_switches(|_| Switch::Free);
+        view.set_switches(None, |_| Switch::Free);
         assert!(!view.has_overrides());
     }
 }

@@ -48,8 +48,10 @@ fn with_selection<R>(
     run: impl FnOnce(&Selection<'_, NoTrace>) -> R,
 ) -> Option<R> {
     let random = &mut Random::new(0);
+    let routing = &snapshot.routing(route.zone)?.bound;
+    let is_overridden = view.has_overrides_among(routing.switches());
     let selection = Selection {
-        routing: &snapshot.routing(route.zone)?.bound,
+        routing,
         view,
         rtype: if route.handout == Handout::Alias { RecordType::CNAME } else { rtype },
         area,
@@ -57,7 +59,7 @@ fn with_selection<R>(
         together: route.together,
         // Long after every recovery: nothing is ramping up, and all that drains is drained.
         now_ms: u64::MAX,
-        lot: Lot::draw(view, None, random),
+        lot: is_overridden.then(|| Lot::draw(None, random)),
         random,
         trace: &mut NoTrace,
         horizon: Cell::new(Horizon::NEVER),

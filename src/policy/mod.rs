@@ -44,7 +44,7 @@ pub use random::Random;
 pub use select::{Choice, Chosen, Selection};
 pub use shares::End;
 pub use sticky::{StickyKey, sticky_scope};
-pub use switched::{Lot, switches_of};
+pub use switched::{Lot, soonest_turn, switches_of};
 pub use trace::{NoTrace, Step, Trace};
 pub use tree::{
     AllDown, CheckId, Endpoint, Group, GroupId, Latency, LatencySource, LatencyTarget, MinUp,

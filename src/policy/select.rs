@@ -68,7 +68,7 @@ pub struct Selection<'a, T> {
     pub now_ms: u64,
     pub random: &'a mut Random,
     pub trace: &'a mut T,
-    /// What decides about what drains; nothing while operators have set nothing. See [`Lot::draw`].
+    /// What decides about what drains; nothing while operators have set nothing in the zone.
     pub lot: Option<Lot>,
     /// How soon, at the earliest, anything could change that was looked at so far. [`Horizon::NEVER`] at first.
     pub horizon: Cell<Horizon>,

@@ -1,12 +1,14 @@
 //! What operators have set, as a selection asks for it: the numbers of the switches of a tree, and what they say in one query.
 //!
-//! A pool, each of its endpoints, and each target of a policy has a switch. Most times none is set; a selection asks once
-//! ([`Lot::draw`]) and then looks at none. An endpoint's own switch goes before its pool's, which goes before health. One of a
+//! A pool, each of its endpoints, and each target of a policy has a switch. Most times none of a zone is set; whoever answers asks
+//! once ([`View::has_overrides_among`]), and a selection without a [`Lot`] looks at none. An endpoint's own switch goes before its pool's, which goes before health. One of a
 //! policy's target is asked when that policy considers the target; of pools that are one set under a multivalue policy, for each
 //! endpoint. Residency is asked apart from all this, so that no switch can open what it bars.
 //!
 //! What drains is in for some queries and out for others, by one number per query and the switch's own, so that it is the same
 //! wherever one selection comes by it. Where draws stay with the client, so does this one.
+
+use std::time::Duration;
 
 use super::bound::{BoundEndpoint, BoundPool};
 use super::random::{Random, mix};
@@ -14,20 +16,20 @@ use super::select::{Selection, Walk};
 use super::sticky::StickyKey;
 use super::trace::Trace;
 use super::tree::{Policy, PolicyId, Routing, Target};
-use crate::health::{DRAWS, Switch, SwitchId, SwitchName, View};
+use crate::health::{DRAWS, Horizon, Switch, SwitchId, SwitchName, View};
 
 /// What decides, in one query, whether what drains is still in.
 #[derive(Clone, Copy, Debug)]
 pub struct Lot(u64);
 
 impl Lot {
-    /// Draws one; nothing while no switch is set, when nobody need look at any.
+    /// Draws one, where a switch may be set.
     #[inline]
-    pub fn draw(view: &View, sticky: Option<StickyKey>, random: &mut Random) -> Option<Self> {
-        view.has_overrides().then(|| match sticky {
+    pub fn draw(sticky: Option<StickyKey>, random: &mut Random) -> Self {
+        match sticky {
             Some(client) => Self(client.number()),
             None => Self(random.next_bits()),
-        })
+        }
     }
 
     /// A number below [`DRAWS`] that is this query's own for a switch.
@@ -35,6 +37,13 @@ impl Lot {
         let spread = mix(mix(u64::from(id.0)) ^ self.0) >> 32;
         u32::try_from(spread.wrapping_mul(u64::from(DRAWS)) >> 32).unwrap_or(0)
     }
+}
+
+/// How soon, at the earliest, something could change that operators have set, as far as they said so.
+pub fn soonest_turn(view: &View, now_ms: u64) -> Horizon {
+    view.next_turn_ms().map_or(Horizon::NEVER, |turn| {
+        Horizon::within(Duration::from_millis(turn.saturating_sub(now_ms)))
+    })
 }
 
 /// What a switch says in one query.

@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// See the module.
 pub(super) struct Board {
     inner: Mutex<Inner>,
+    /// Whoever has news takes this before the lock is released, so that news are told in the order in which they came to be.
+    telling: Mutex<()>,
     sink: Sink,
     /// When the fleet last took a result in or ticked, by [`monotonic_ms`]: a heart that stands still is noticed.
     beat: AtomicU64,
@@ -53,11 +55,10 @@ pub(super) struct Task {
     pub(super) bell: Arc<Notify>,
 }
 
-/// What there is to tell once the lock is released.
-struct News {
+/// What there is to tell once the lock is released, and the turn to tell it.
+struct News<'b> {
     happenings: Vec<Happening>,
-    /// An error of our own side, and how many of its kind were kept quiet since one was told.
-    own_error: Option<(NothingReason, u64)>,
+    turn: Option<MutexGuard<'b, ()>>,
 }
 
 /// Keeps errors of our own side from flooding the log: they come for all targets at once.
@@ -89,6 +90,7 @@ impl Board {
         };
         Self {
             inner: Mutex::new(inner),
+            telling: Mutex::new(()),
             sink,
             beat: AtomicU64::new(monotonic_ms()),
             is_retired: AtomicBool::new(false),
@@ -107,7 +109,7 @@ impl Board {
     ) -> Option<Duration> {
         let Probed { observation, certificate_ends_s } = probed;
         debug!(%target, result = observation.as_label(), "{observation}");
-        let (wait, news) = {
+        let (wait, own_error, news) = {
             let mut inner = self.lock();
             if self.is_retired.load(Ordering::Relaxed) {
                 return None;
@@ -122,27 +124,27 @@ impl Board {
             let own_error = inner.throttle.sift(observation, now);
             inner.announce_pending();
             inner.ring();
-            (wait, News { happenings: inner.fleet.take_news(), own_error })
+            (wait, own_error, self.take_news(&mut inner))
         };
-        if let Some((reason, unsaid)) = news.own_error {
+        if let Some((reason, unsaid)) = own_error {
             warn!(%target, %reason, unsaid, "a probe learnt nothing");
         }
-        self.tell(news.happenings);
+        self.tell(news);
         wait
     }
 
     /// Applies what time alone changes. Called several times a second, which is also the sign that all is alive.
     pub(super) fn tick(&self) {
-        let happenings = {
+        let news = {
             let mut inner = self.lock();
             if self.is_retired.load(Ordering::Relaxed) {
                 return;
             }
             inner.fleet.tick(now());
-            inner.fleet.take_news()
+            self.take_news(&mut inner)
         };
         self.beat.store(monotonic_ms(), Ordering::Relaxed);
-        self.tell(happenings);
+        self.tell(news);
     }
 
     /// How long ago the last result or [`Board::tick`] was.
@@ -174,10 +176,10 @@ impl Board {
         true
     }
 
-    /// Stops every task, and writes nothing any more. The view stays as it is.
+    /// Writes nothing any more. The view stays as it is; tasks that go on for a while change nothing. Waits for nobody.
     pub(super) fn retire(&self) {
         self.is_retired.store(true, Ordering::Relaxed);
-        if let Some(mut inner) = self.try_lock() {
+        if let Ok(mut inner) = self.inner.try_lock() {
             inner.tasks.drain().for_each(|(_, task)| task.handle.abort());
             inner.pending.send_replace(0);
         }
@@ -192,17 +194,26 @@ impl Board {
 
     /// Asks the fleet, and tells what came of it. Nothing if the lock can't be had.
     pub(super) fn ask<R>(&self, ask: impl FnOnce(&mut Fleet) -> R) -> Option<R> {
-        let (answer, happenings) = {
+        let (answer, news) = {
             let mut inner = self.try_lock()?;
             let answer = ask(&mut inner.fleet);
-            (answer, inner.fleet.take_news())
+            (answer, self.take_news(&mut inner))
         };
-        self.tell(happenings);
+        self.tell(news);
         Some(answer)
     }
 
+    /// What the fleet has to tell. Most times that is nothing, and nobody is waited for.
+    fn take_news(&self, inner: &mut Inner) -> News<'_> {
+        let happenings = inner.fleet.take_news();
+        let turn = (!happenings.is_empty())
+            .then(|| self.telling.lock().unwrap_or_else(PoisonError::into_inner));
+        News { happenings, turn }
+    }
+
     /// Logs what happened, and passes it on.
-    fn tell(&self, happenings: Vec<Happening>) {
+    fn tell(&self, news: News<'_>) {
+        let News { happenings, turn: _turn } = news;
         for happening in happenings {
             log(&happening);
             (self.sink)(happening);

@@ -42,7 +42,7 @@ pub(super) async fn open(
 
 /// Connects to one fixed address.
 pub(super) async fn connect(trial: &Trial<'_>, address: SocketAddr) -> Result<Bounded, Miss> {
-    trial.tools.egress.expect(address.ip())?;
+    trial.tools.egress.expect(address)?;
     let socket = open_stream_socket(trial, address).map_err(at_once)?;
     let mut connecting = pin!(socket.connect(address));
     let (result, raised) = match poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx))).await {
@@ -59,7 +59,7 @@ pub(super) fn open_datagrams(
     address: SocketAddr,
     protocol: Protocol,
 ) -> Result<UdpSocket, Miss> {
-    trial.tools.egress.expect(address.ip())?;
+    trial.tools.egress.expect(address)?;
     let open = || {
         let kind = Type::DGRAM.nonblocking();
         let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;

@@ -5,7 +5,7 @@
 //! redirect leads around it. An address that carries an IPv4 address in it is judged by both. What is refused is never held
 //! against an endpoint: [`Blocked`](crate::health::NothingReason::Blocked).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -19,6 +19,8 @@ pub struct Egress {
     pub deny: Vec<IpNet>,
     /// Networks that may be probed all the same.
     pub allow: Vec<IpNet>,
+    /// Where this server listens itself: never probed, whatever is allowed. Who writes zones is not to talk to it in its own name.
+    pub own: Vec<SocketAddr>,
 }
 
 /// Link-local addresses, the metadata services of clouds, and what is nobody's single address. Private and loopback addresses
@@ -47,7 +49,7 @@ impl Default for Egress {
             v6([0; 8], 128),          // unspecified, RFC 4291 §2.5.2
             v4([255, 255, 255, 255], 32), // broadcast, RFC 919 §7
         ];
-        Self { deny, allow: Vec::new() }
+        Self { deny, allow: Vec::new(), own: Vec::new() }
     }
 }
 
@@ -61,9 +63,20 @@ impl Egress {
         self.permits_as_is(address) && inner.is_none_or(|inner| self.permits_as_is(inner.into()))
     }
 
-    /// The same as a step of a probe.
-    pub(super) fn expect(&self, address: IpAddr) -> Result<(), Miss> {
-        if self.permits(address) { Ok(()) } else { Err(Miss::Nothing(NothingReason::Blocked)) }
+    /// The same as a step of a probe, which leads to a port as well.
+    pub(super) fn expect(&self, address: SocketAddr) -> Result<(), Miss> {
+        let is_permitted = self.permits(address.ip()) && !self.is_own(address);
+        if is_permitted { Ok(()) } else { Err(Miss::Nothing(NothingReason::Blocked)) }
+    }
+
+    fn is_own(&self, address: SocketAddr) -> bool {
+        let (port, ip) = (address.port(), address.ip().to_canonical());
+        // What can be bound to is an address of this machine.
+        let is_here = || UdpSocket::bind((ip, 0)).is_ok();
+        self.own.iter().filter(|own| own.port() == port).any(|own| match own.ip().to_canonical() {
+            listener if listener.is_unspecified() => is_here(),
+            listener => listener == ip,
+        })
     }
 
     fn permits_as_is(&self, address: IpAddr) -> bool {
@@ -155,6 +168,26 @@ mod tests {
         }
     }
 
+    /// A zone file had the prober ask the metrics of its own server.
+    #[test]
+    fn where_the_server_listens_is_never_probed() {
+        let parse = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let own = vec![parse("127.0.0.1:9153"), parse("[::]:53"), parse("0.0.0.0:53")];
+        let allow = vec!["127.0.0.0/8".parse().unwrap()];
+        let egress = Egress { own, allow, ..Egress::default() };
+        for (address, is_permitted) in [
+            ("127.0.0.1:9153", false),
+            ("[::ffff:127.0.0.1]:9153", false),
+            ("127.0.0.2:9153", true),
+            ("127.0.0.1:9154", true),
+            ("127.0.0.1:53", false),
+            ("127.9.9.9:53", false),
+            ("192.0.2.253:53", true),
+        ] {
+            assert_eq!(egress.expect(parse(address)).is_ok(), is_permitted, "{address}");
+        }
+    }
+
     #[test]
     fn the_longest_prefix_decides_and_allow_if_both_are_as_long() {
         let parse =
@@ -162,6 +195,7 @@ mod tests {
         let egress = Egress {
             deny: parse(&["0.0.0.0/0", "10.1.0.0/16", "10.2.3.4/32", "::/0"]),
             allow: parse(&["10.0.0.0/8", "10.2.3.4/32", "64:ff9b::/96"]),
+            own: Vec::new(),
         };
         for (address, permitted) in [
             ("192.0.2.1", false),

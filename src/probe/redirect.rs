@@ -141,7 +141,11 @@ fn is_same_host(from: &Hop, host: &str) -> bool {
 async fn find(host: &str, trial: &Trial<'_>) -> Result<IpAddr, Miss> {
     let egress = &trial.tools.egress;
     if let Ok(address) = host.parse() {
-        return egress.expect(address).map(|()| address);
+        return if egress.permits(address) {
+            Ok(address)
+        } else {
+            Err(Miss::Nothing(NothingReason::Blocked))
+        };
     }
     let addresses = resolve::lookup(host, trial.check().timeout, &trial.tools.lookups).await?;
     let permitted = addresses.into_iter().find(|address| egress.permits(*address));

@@ -28,10 +28,15 @@ use crate::sys::give_way;
 const BEAT: Duration = Duration::from_millis(100);
 
 /// How often the watchman looks.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(100);
 
-/// A heart that has not beaten for so long stands still.
-const STANDSTILL: Duration = Duration::from_millis(1_000);
+/// A heart that has not beaten for so long stands still: with the watchman's own pace, it is noticed within a second.
+const STANDSTILL: Duration = Duration::from_millis(800);
+
+/// For how long a heart that was started anew is left alone at the least. Doubles each time, up to [`LONGEST_PATIENCE`]: what kills
+/// one after the other must not leave a thread behind each second. It is forgotten when the heart has beaten for as long.
+const PATIENCE: Duration = Duration::from_millis(800);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Threads that probe. One can be kept busy by handshakes while the other keeps time.
 const THREADS: usize = 2;
@@ -168,21 +173,27 @@ pub const THREAD_NAME: &str = "probe";
 
 /// Looks after the heart until the prober is dropped.
 fn watch(supervisor: &Weak<Supervisor>) {
+    let (mut patience, mut revived) = (PATIENCE, Instant::now());
     loop {
         let start = Instant::now();
         thread::sleep(LOOK);
-        let was_late = start.elapsed() > LOOK * 2;
+        let was_late = start.elapsed() > LOOK * 3;
         let Some(supervisor) = supervisor.upgrade() else { return };
         if supervisor.is_over.load(Ordering::Relaxed) {
             return;
         }
-        if was_late || supervisor.board().age() < STANDSTILL {
+        if revived.elapsed() > patience * 2 {
+            patience = PATIENCE;
+        }
+        if was_late || supervisor.board().age() < STANDSTILL || revived.elapsed() < patience {
             continue;
         }
         let mut current = supervisor.lock();
         // It may have been revived while we waited.
         if current.station.board.age() >= STANDSTILL {
-            supervisor.revive(&mut current, "it stood still for a second");
+            supervisor.revive(&mut current, "it stood still for almost a second");
+            patience = (patience * 2).min(LONGEST_PATIENCE);
+            revived = Instant::now();
         }
     }
 }

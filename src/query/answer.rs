@@ -8,7 +8,9 @@ use super::engine::{Frame, Outcome, Reason};
 use super::story::{PlacedBy, Stage, Story};
 use crate::health::Horizon;
 use crate::limits::{CNAME_CHAIN, HEADER_OCTETS};
-use crate::policy::{AreaId, Choice, Chosen, Lot, Random, Selection, StickyKey, Target};
+use crate::policy::{
+    AreaId, Choice, Chosen, Lot, Random, Selection, StickyKey, Target, soonest_turn,
+};
 use crate::snapshot::{BoundRoute, ClientPlace, Handout};
 use crate::wire::{
     Composer, ExtendedError, Full, Owner, Rcode, RecordType, Records, Section, Ttl, brings_hosts,
@@ -228,9 +230,11 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         };
         let depends_on_place = route.depends_on_place();
         self.story.stage(Stage::Route { zone: route.zone, target: route.target, depends_on_place });
-        let (area, sticky) = self.place(route);
         let view = self.frame.engine.view;
-        let lot = Lot::draw(view, sticky, self.random);
+        let is_overridden = view.has_overrides_among(routing.bound.switches());
+        let (area, sticky) = self.place(route, is_overridden);
+        let now_ms = self.frame.engine.now_ms;
+        let turn = if is_overridden { soonest_turn(view, now_ms) } else { Horizon::NEVER };
         let mut selection = Selection {
             routing: &routing.bound,
             view,
@@ -238,11 +242,11 @@ impl<'e, S: Story> Answering<'e, '_, S> {
             area,
             sticky,
             together: route.together,
-            now_ms: self.frame.engine.now_ms,
+            now_ms,
+            lot: is_overridden.then(|| Lot::draw(sticky, self.random)),
             random: self.random,
             trace: self.story,
-            lot,
-            horizon: Cell::new(Horizon::NEVER),
+            horizon: Cell::new(turn),
         };
         let chosen = selection.choose(route.target);
         let handed = chosen.and_then(Chosen::target);
@@ -259,12 +263,8 @@ impl<'e, S: Story> Answering<'e, '_, S> {
             });
         }
         let horizon = selection.horizon.get();
-        self.story.stage(Stage::Selected {
-            chosen,
-            horizon,
-            floor: route.ttl_floor,
-            ttl: route.ttl,
-        });
+        let (floor, ttl) = (route.ttl_floor, route.ttl);
+        self.story.stage(Stage::Selected { chosen, horizon, floor, ttl });
         let is_last_resort = chosen.is_some_and(|chosen| chosen.is_last_resort);
         self.pool = handed.map(|target| (route.zone, target, is_last_resort));
         match result {
@@ -292,27 +292,29 @@ impl<'e, S: Story> Answering<'e, '_, S> {
     }
 
     /// Where the client is for a route, and what sticky draws depend on: by its subnet, or by the resolver's address if there is
-    /// none, or none with a known location. The scope is that of the subnet in either case.
-    fn place(&mut self, route: &BoundRoute) -> (AreaId, Option<StickyKey>) {
+    /// none, or none with a known location. The scope is that of the subnet in either case. What operators have set may tell clients
+    /// apart whom no state of health does: then an answer is for the subnet alone.
+    fn place(&mut self, route: &BoundRoute, is_overridden: bool) -> (AreaId, Option<StickyKey>) {
         let subnet = self.frame.request.subnet();
         let subnet = subnet.and_then(|subnet| Some((subnet.address()?, subnet.source())));
         if let Some((address, _)) = subnet {
             self.scope = self.scope.max(self.onward_scope(route, address));
         }
-        // What operators have set may tell clients apart whom no state of health does.
-        let is_exact = self.frame.engine.view.has_overrides();
-        if !route.depends_on_client() && !is_exact {
+        if !route.depends_on_client() && !is_overridden {
             return (AreaId::UNKNOWN, None);
         }
         let snapshot = self.frame.engine.snapshot;
         let area_in = |place: ClientPlace, address, source| {
-            if is_exact { snapshot.own_area(route, address, source) } else { place.area }
+            if is_overridden { snapshot.own_area(route, address, source) } else { place.area }
         };
         let resolver = self.frame.client.address;
         let sticky = route.sticky_key(subnet.map_or(resolver, |(address, _)| address));
         let mut by = PlacedBy::Resolver;
         if let Some((address, source)) = subnet {
-            let place = route.place(address, source);
+            let mut place = route.place(address, source);
+            if is_overridden {
+                place.scope = place.scope.max(source);
+            }
             // One answer may have passed several routes: it holds for the smallest of their prefixes.
             self.scope = self.scope.max(place.scope);
             if !place.is_unlocated {

@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::health::{Event, Memory, Override};
-use crate::limits::{EVENTS_KEPT, STATE_CACHE_OCTETS};
+use crate::limits::{DAMAGED_KEPT, EVENTS_KEPT, STATE_CACHE_OCTETS};
 
 /// The file's name in the state directory.
 pub(super) const FILE_NAME: &str = "health.redb";
@@ -269,7 +269,26 @@ fn move_aside(path: &Path, now_s: u64, why: &str) -> Result<(), LedgerError> {
         path = %path.display(), aside = %aside.display(),
         "what was known of health, overrides and events is damaged, and begun anew: {why}"
     );
-    std::fs::rename(path, &aside).map_err(|error| LedgerError::Unusable(error.to_string()))
+    std::fs::rename(path, &aside).map_err(|error| LedgerError::Unusable(error.to_string()))?;
+    forget_old(path);
+    Ok(())
+}
+
+/// Lets go of all damaged files but the last [`DAMAGED_KEPT`]: a disk that damages each new one would soon be full of them.
+fn forget_old(path: &Path) {
+    let Some(Ok(entries)) = path.parent().map(std::fs::read_dir) else { return };
+    let is_damaged = |name: &str| name.starts_with(&format!("{FILE_NAME}.damaged-"));
+    let paths = entries.flatten().map(|entry| entry.path());
+    let named =
+        |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(is_damaged);
+    let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|data| data.modified()).ok();
+    let mut damaged: Vec<_> = paths.filter(named).map(|path| (changed(&path), path)).collect();
+    damaged.sort();
+    let surplus = damaged.len().saturating_sub(DAMAGED_KEPT);
+    for (_, path) in damaged.into_iter().take(surplus) {
+        // One more or less does no harm.
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 /// Where a damaged file goes: a name that no other has.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use meridian::health::{Action, Override, Overrides, Status, Switch};
+use meridian::health::{Action, Override, Status, Switch, apply_overrides};
 use meridian::policy::Random;
 use proptest::prelude::*;
 
@@ -16,23 +16,19 @@ const NOW_MS: u64 = 1_000_000;
 impl World {
     /// Sets these and nothing else, the newest last, and gives for how many things each is.
     fn set_overrides(&self, set: &[(&str, Action)]) -> Vec<usize> {
-        let mut overrides = Overrides::default();
-        for (pattern, action) in set {
-            let one = Override {
-                id: overrides.next_id(),
-                zone: "example.com".into(),
-                pattern: (*pattern).into(),
-                action: *action,
-                reason: "a test".into(),
-                author: "rules".into(),
-                set_ms: NOW_MS,
-                ends_ms: None,
-            };
-            overrides.try_add(one).unwrap();
-        }
+        let overrides = (1..).zip(set).map(|(id, (pattern, action))| Override {
+            id,
+            zone: "example.com".into(),
+            pattern: (*pattern).into(),
+            action: *action,
+            reason: "a test".into(),
+            author: "rules".into(),
+            set_ms: NOW_MS,
+            ends_ms: None,
+        });
+        let overrides: Vec<Override> = overrides.collect();
         let names = self.snapshot.switch_names();
-        let counts = overrides.apply(names, &self.view, NOW_MS, NOW_MS);
-        counts.into_iter().map(|(_, count)| count).collect()
+        apply_overrides(&overrides, names, &self.view, NOW_MS, NOW_MS)
     }
 
     fn www(&self) -> String {
@@ -246,7 +242,7 @@ fn rule_b4_residency_holds_against_every_override() {
                         _ => Switch::Free,
                     })
                     .collect();
-                world.view.set_switches(|id| set[id.0 as usize]);
+                world.view.set_switches(None, |id| set[id.0 as usize]);
                 for country in ["DE", "FR", "TR"] {
                     let reply = world.answer(&question("www").client(&home(country)), seed);
                     let addresses = reply.addresses();
@@ -264,6 +260,54 @@ fn rule_b4_residency_holds_against_every_override() {
     }
 }
 
+/// What is never down was all that two places led to, and one scope held for both, until an operator took it away.
+#[test]
+fn rule_b9_what_is_overridden_is_answered_for_the_subnet_alone() {
+    let world = Zone::new()
+        .unchecked("a", "192.0.2.1")
+        .pool("b", "192.0.2.2")
+        .pool("c", "192.0.2.3")
+        .policy("de", "failover", "targets = [\"a\", \"b\"]")
+        .policy("rest", "failover", "targets = [\"a\", \"c\"]")
+        .policy("g", "geolocation", "country.DE = \"de\"\ndefault = \"rest\"")
+        .route("www", "g")
+        .world();
+    let ask = |country: &str| {
+        let reply = world.ask(&question("www").client(&home(country)));
+        (reply.addresses().join(" "), reply.scope())
+    };
+    assert_eq!([ask("DE"), ask("US")], [("192.0.2.1".into(), 0), ("192.0.2.1".into(), 0)]);
+    world.set_overrides(&[("a", Action::Down)]);
+    assert_eq!([ask("DE"), ask("US")], [("192.0.2.2".into(), 24), ("192.0.2.3".into(), 24)]);
+    world.set_overrides(&[]);
+    assert_eq!(ask("DE"), ("192.0.2.1".into(), 0));
+}
+
+/// An answer that an operator said is over in ten seconds is not to be cached for longer.
+#[test]
+fn a_ttl_ends_with_the_override_or_the_drain() {
+    let world = failover();
+    let ttl = || world.ask(&question("www")).message.answers[0].ttl;
+    let free = ttl();
+    let set = |action, ends_ms| {
+        let one = Override {
+            id: 1,
+            zone: "*".into(),
+            pattern: "eu".into(),
+            action,
+            reason: "a test".into(),
+            author: "rules".into(),
+            set_ms: 0,
+            ends_ms,
+        };
+        // The engine of these tests is at the end of all time.
+        apply_overrides(&[one], world.snapshot.switch_names(), &world.view, 0, u64::MAX - 60_000);
+        ttl()
+    };
+    assert_eq!(set(Action::Down, None), free);
+    assert_eq!(set(Action::Down, Some(10_000)), 5, "it was over long ago: the floor");
+}
+
 /// Whatever is set, in any tree with a default, there is an answer.
 #[test]
 fn rule_04_no_override_makes_an_answer_empty() {
@@ -275,7 +319,7 @@ fn rule_04_no_override_makes_an_answer_empty() {
             let set: Vec<Switch> = (0..world.view.switch_count())
                 .map(|_| if random.below(2) == 0 { Switch::Down } else { Switch::Free })
                 .collect();
-            world.view.set_switches(|id| set[id.0 as usize]);
+            world.view.set_switches(None, |id| set[id.0 as usize]);
             for country in ["US", "DE"] {
                 let reply = world.answer(&question("www").client(&home(country)), seed);
                 prop_assert!(!reply.addresses().is_empty(), "{set:?}");

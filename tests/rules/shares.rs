@@ -43,7 +43,7 @@ fn with_selection<R>(
         sticky,
         together: route.together,
         now_ms: 1_000_000,
-        lot: Lot::draw(&world.view, sticky, random),
+        lot: world.view.has_overrides().then(|| Lot::draw(sticky, random)),
         random,
         trace: &mut NoTrace,
         horizon: Cell::new(Horizon::NEVER),
@@ -155,7 +155,7 @@ fn shares_know_overrides() {
                 _ => Switch::Free,
             })
             .collect();
-        world.view.set_switches(|id| switches[id.0 as usize]);
+        world.view.set_switches(None, |id| switches[id.0 as usize]);
         for client in [Some(home("DE")), None] {
             let client = client.as_deref();
             assert_fit(&shares(&world, client), &counts(&world, client, 200));

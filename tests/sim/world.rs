@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use meridian::config::{Source, compile_zone};
 use meridian::geo::Database;
-use meridian::health::{Action, Override, Overrides};
+use meridian::health::{Action, Override, apply_overrides};
 use meridian::health::{
     Breaker, CheckSpec, Damping, FailureReason, Fleet, FleetSettings, GuardSettings, Happening,
     MemberId, Moment, NewMember, NothingReason, Observation, Plan, Recovery, Status, Threshold,
@@ -593,12 +593,8 @@ impl World {
             }
         });
         let overrides: Vec<Override> = overrides.collect();
-        let touched = Overrides::of(&overrides).apply(
-            self.snapshot.switch_names(),
-            &self.view,
-            self.now,
-            self.now,
-        );
-        assert!(touched.iter().all(|(_, count)| *count == 1), "{overrides:?} {touched:?}");
+        let names = self.snapshot.switch_names();
+        let touched = apply_overrides(&overrides, names, &self.view, self.now, self.now);
+        assert!(touched.iter().all(|count| *count == 1), "{overrides:?} {touched:?}");
     }
 }

@@ -97,7 +97,7 @@ impl Fleet {
 
     /// What is known of each thing that can be asked: what the old generation believes goes before what is remembered.
     fn know(&self, memories: &[Memory], now: Moment) -> HashMap<String, Memory> {
-        let living = self.members.iter().flatten().filter(|member| !member.is_sentinel);
+        let living = self.members.iter().flatten().filter(|member| member.is_endpoint());
         let living = living.map(|member| member.memory(now));
         let all = memories.iter().cloned().chain(living);
         all.map(|memory| (memory.key.clone(), memory)).collect()

@@ -101,6 +101,11 @@ impl Member {
         &self.target.check
     }
 
+    /// Whether answers depend on it, be it a sentinel as well or not.
+    pub(super) fn is_endpoint(&self) -> bool {
+        !self.ids.is_empty()
+    }
+
     pub(super) fn is_probed(&self) -> bool {
         self.check().is_probed()
     }

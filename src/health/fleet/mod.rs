@@ -35,8 +35,8 @@ use super::quorum::Count;
 use super::tally::Tally;
 use super::view::{Status, TargetId, View};
 use crate::limits::{
-    CERTIFICATE_TOLD_MS, FLEET_NEWS, JURY, JURY_MS, REPORT_REASON_CHARACTERS, SUMMONS_MS,
-    TICK_LATE_MS,
+    CERTIFICATE_TOLD_MS, EVENT_POOLS, FLEET_NEWS, JURY, JURY_MS, REPORT_REASON_CHARACTERS,
+    SUMMONS_MS, TICK_LATE_MS,
 };
 
 pub use adopt::{Adopted, NewMember};
@@ -286,7 +286,7 @@ impl Fleet {
 
     /// What is worth keeping over a restart.
     pub fn memories(&self, now: Moment) -> Vec<Memory> {
-        let members = self.members.iter().flatten().filter(|member| !member.is_sentinel);
+        let members = self.members.iter().flatten().filter(|member| member.is_endpoint());
         members.map(|member| member.memory(now)).collect()
     }
 
@@ -560,5 +560,5 @@ impl Fleet {
 }
 
 fn pool_names(member: &Member) -> Vec<String> {
-    member.pools.iter().map(|pool| pool.to_string()).collect()
+    member.pools.iter().take(EVENT_POOLS).map(|pool| pool.to_string()).collect()
 }

@@ -195,6 +195,30 @@ fn what_went_down_is_held_until_it_was_good_for_long_enough() {
     assert_eq!(changes, [(0, Status::Up), (12, Status::Down), (49, Status::Up)]);
 }
 
+/// On a path that loses one packet in a hundred a hold of ten minutes never came to its end.
+#[test]
+fn one_failure_after_thirty_successes_does_not_begin_the_hold_anew() {
+    let damping = Damping { hold: Duration::from_secs(60), longest: Duration::from_secs(600) };
+    let check = quick(Recovery::Damped(damping));
+    for (failures, up) in [
+        (&[50][..], 79),
+        // What was good must be so for as many probes as ever.
+        (&[78], 81),
+        (&[49], 109),
+        (&[50, 70], 130),
+        (&[55, 56], 116),
+    ] {
+        let results =
+            (0..200).map(|second| !(10..20).contains(&second) && !failures.contains(&second));
+        let changes = play(results, &check);
+        assert_eq!(
+            changes,
+            [(0, Status::Up), (12, Status::Down), (up, Status::Up)],
+            "{failures:?}"
+        );
+    }
+}
+
 #[test]
 fn the_hold_doubles_up_to_the_longest_and_is_forgiven() {
     let damping = Damping { hold: Duration::from_secs(30), longest: Duration::from_secs(100) };

@@ -15,12 +15,11 @@ fn one(id: u64, zone: &str, pattern: &str, action: Action) -> Override {
     }
 }
 
-fn overrides(list: &[Override]) -> Overrides {
-    let mut overrides = Overrides::default();
-    for one in list {
-        overrides.try_add(one.clone()).unwrap();
-    }
-    overrides
+/// How the switch of a thing stands when these are set.
+fn stand(set: &[Override], zone: &str, name: SwitchName<'_>, now: u64, steady: u64) -> Switch {
+    let view = View::with_switches(0, 1);
+    apply_overrides(set, [(SwitchId(0), zone, name)], &view, now, steady);
+    view.switch(SwitchId(0))
 }
 
 const US: SwitchName<'_> = SwitchName::Pool("us");
@@ -89,66 +88,48 @@ fn a_pattern_is_about_pools_or_about_what_has_a_slash() {
 
 #[test]
 fn the_newest_that_matches_wins_however_wide_it_is() {
-    let list =
+    let both =
         [one(1, "*", "us/192.0.2.1", Action::Up), one(2, "example.com", "us/*", Action::Down)];
-    let both = overrides(&list);
-    assert_eq!(both.stand("example.com", &US_ONE, 0, 0), Switch::Down);
-    assert_eq!(both.stand("example.org", &US_ONE, 0, 0), Switch::Up);
-    assert_eq!(both.stand("example.com", &US, 0, 0), Switch::Free);
+    assert_eq!(stand(&both, "example.com", US_ONE, 0, 0), Switch::Down);
+    assert_eq!(stand(&both, "example.org", US_ONE, 0, 0), Switch::Up);
+    assert_eq!(stand(&both, "example.com", US, 0, 0), Switch::Free);
 }
 
 #[test]
 fn an_override_ends_by_its_time_and_not_before() {
     let ending = Override { ends_ms: Some(1_000_500), ..one(1, "*", "us", Action::Down) };
-    let mut list = overrides(&[ending.clone(), one(2, "*", "eu", Action::Down)]);
-    assert_eq!(list.next_end_ms(), Some(1_000_500));
-    assert_eq!(list.stand("a", &US, 1_000_499, 0), Switch::Down);
-    assert_eq!(list.stand("a", &US, 1_000_500, 0), Switch::Free);
-    assert!(list.remove_ended(1_000_499).is_empty());
-    assert_eq!(list.remove_ended(1_000_500), [ending]);
-    assert_eq!((list.len(), list.next_end_ms(), list.next_id()), (1, None, 3));
-    assert_eq!(list.remove(2).map(|one| one.id), Some(2));
-    assert!(list.is_empty() && list.remove(2).is_none());
+    let list = [ending, one(2, "*", "eu", Action::Down)];
+    assert_eq!(stand(&list, "a", US, 1_000_499, 0), Switch::Down);
+    assert_eq!(stand(&list, "a", US, 1_000_500, 0), Switch::Free);
+}
+
+/// An answer is not to be cached for longer than what an operator said is to last.
+#[test]
+fn a_view_knows_when_the_next_switch_turns_by_itself() {
+    let view = View::with_switches(0, 1);
+    let turn = |list: &[Override]| {
+        apply_overrides(list, [(SwitchId(0), "a", US)], &view, 1_000_000, 70_000);
+        view.next_turn_ms()
+    };
+    let down = |ends_ms| Override { ends_ms, ..one(1, "*", "us", Action::Down) };
+    assert_eq!(turn(&[down(None)]), None);
+    assert_eq!(turn(&[down(Some(1_004_000)), down(Some(1_009_000))]), Some(74_000));
+    // A drain of a tenth per minute is over after ten minutes.
+    assert_eq!(turn(&[one(1, "*", "us", Action::Drain { per_minute: 100 })]), Some(670_000));
+    assert_eq!(turn(&[]), None);
 }
 
 /// Set a minute ago on the calendar, it began a minute ago on the other clock as well.
 #[test]
 fn a_drain_begins_where_it_was_set() {
-    let drain = overrides(&[one(1, "*", "us", Action::Drain { per_minute: 100 })]);
-    let stand = drain.stand("a", &US, 1_060_000, 500_000);
-    assert_eq!(stand, Switch::Drain { since_ms: 440_000, per_minute: 100 });
-    assert_eq!(stand.wins(500_000), Some(900));
+    let drain = [one(1, "*", "us", Action::Drain { per_minute: 100 })];
+    let turned = stand(&drain, "a", US, 1_060_000, 500_000);
+    assert_eq!(turned, Switch::Drain { since_ms: 440_000, per_minute: 100 });
+    assert_eq!(turned.wins(500_000), Some(900));
     // The machine was started after its end.
-    assert_eq!(drain.stand("a", &US, 1_600_000, 5_000), Switch::Down);
+    assert_eq!(stand(&drain, "a", US, 1_600_000, 5_000), Switch::Down);
     // The calendar was set back.
-    let stand = drain.stand("a", &US, 0, 500_000);
-    assert_eq!(stand.wins(500_000), Some(1000));
-}
-
-#[test]
-fn what_can_not_be_set_is_told_why() {
-    let good = one(1, "*", "us", Action::Down);
-    let mut list = overrides(&[]);
-    for (bad, why) in [
-        (Override { zone: " ".into(), ..good.clone() }, OverrideError::Empty("zone pattern")),
-        (Override { reason: String::new(), ..good.clone() }, OverrideError::Empty("reason")),
-        (
-            Override { pattern: "x".repeat(256), ..good.clone() },
-            OverrideError::TooLong("pattern", 256, OVERRIDE_PATTERN_OCTETS),
-        ),
-        (Override { author: "a\nb".into(), ..good.clone() }, OverrideError::Control("author")),
-        (Override { ends_ms: Some(1_000_000), ..good.clone() }, OverrideError::Over),
-        (one(1, "*", "us", Action::Drain { per_minute: 0 }), OverrideError::Pace(0)),
-        (one(1, "*", "us", Action::Drain { per_minute: 10_001 }), OverrideError::Pace(10_001)),
-        (one(0, "*", "us", Action::Up), OverrideError::Number(0)),
-    ] {
-        assert!(!why.to_string().is_empty());
-        assert_eq!(list.try_add(bad), Err(why));
-    }
-    for id in 1..=u64::try_from(OVERRIDES).unwrap() {
-        list.try_add(Override { id, ..good.clone() }).unwrap();
-    }
-    assert_eq!(list.try_add(Override { id: 1000, ..good }), Err(OverrideError::TooMany));
+    assert_eq!(stand(&drain, "a", US, 0, 500_000).wins(500_000), Some(1000));
 }
 
 #[test]
@@ -159,29 +140,27 @@ fn a_view_is_written_and_every_override_counted() {
         let names = [US, US_ONE, REGION_US, US];
         (0u32..).map(SwitchId).zip(zones).zip(names).map(|((id, zone), name)| (id, zone, name))
     };
-    let list = overrides(&[
+    let list = [
         one(1, "*", "us", Action::Up),
         one(2, "b.*", "*", Action::Down),
         one(3, "*", "asia", Action::Down),
-    ]);
-    assert_eq!(list.apply(names(), &view, 0, 0), [(1, 2), (2, 1), (3, 0)]);
+    ];
+    assert_eq!(apply_overrides(&list, names(), &view, 0, 0), [2, 1, 0]);
     let stands = [0, 1, 2, 3].map(|id| view.switch(SwitchId(id)));
     assert_eq!(stands, [Switch::Up, Switch::Free, Switch::Free, Switch::Down]);
-    for (id, zone, name) in names() {
-        assert_eq!(list.stand(zone, &name, 0, 0), view.switch(id));
-    }
-    assert!(Overrides::default().apply(names(), &view, 0, 0).is_empty());
+    assert!(apply_overrides(&[], names(), &view, 0, 0).is_empty());
     assert!(!view.has_overrides());
 }
 
 #[test]
 fn an_override_is_kept_as_it_was() {
-    let list = overrides(&[
+    for one in [
         Override { ends_ms: Some(2_000_000), ..one(1, "*", "us", Action::Up) },
         one(7, "*", "eu/*", Action::Drain { per_minute: 250 }),
-    ]);
-    let text = serde_json::to_string(&list).unwrap();
-    assert_eq!(serde_json::from_str::<Overrides>(&text).unwrap(), list);
-    assert_eq!(Action::Drain { per_minute: 255 }.to_string(), "drain, 25.5 % a minute");
+    ] {
+        let text = serde_json::to_string(&one).unwrap();
+        assert_eq!(serde_json::from_str::<Override>(&text).unwrap(), one);
+    }
+    assert_eq!(Action::Drain { per_minute: 255 }.to_string(), "drain 25.5 % per minute");
     assert_eq!(REGION_US.to_string(), "by-region/us");
 }

@@ -63,7 +63,8 @@ async fn a_denied_address_is_blocked_and_never_connected_to() {
         ]
     };
     for protocol in protocols() {
-        let tools = Tools::new(16, Egress { deny: deny.clone(), allow: Vec::new() });
+        let tools =
+            Tools::new(16, Egress { deny: deny.clone(), allow: Vec::new(), own: Vec::new() });
         let by_name = target_by_name(protocol.clone(), "127.0.0.1", endpoint.address.port());
         for target in [target(protocol, endpoint.address), by_name] {
             let observation = look(&target, &tools).await.observation;
@@ -71,7 +72,7 @@ async fn a_denied_address_is_blocked_and_never_connected_to() {
         }
     }
     assert_eq!(endpoint.accepted(), 0);
-    let tools = Tools::new(16, Egress { deny, allow });
+    let tools = Tools::new(16, Egress { deny, allow, own: Vec::new() });
     let [tcp, ..] = protocols();
     assert!(is_success(&look(&target(tcp, endpoint.address), &tools).await.observation));
 }

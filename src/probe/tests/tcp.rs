@@ -38,7 +38,8 @@ async fn rule_64_a_name_is_resolved() {
 async fn what_our_own_kernel_refuses_is_no_observation() {
     let address: SocketAddr = "[fe80::1]:9".parse().unwrap();
     let target = target(Protocol::Tcp(TcpCheck::default()), address);
-    let everywhere = Tools::new(16, Egress { deny: Vec::new(), allow: Vec::new() });
+    let everywhere =
+        Tools::new(16, Egress { deny: Vec::new(), allow: Vec::new(), own: Vec::new() });
     let observation = look(&target, &everywhere).await.observation;
     assert!(matches!(observation, Observation::Nothing(_)), "{observation}");
     assert_ne!(observation, Observation::Nothing(NothingReason::Blocked));

@@ -72,6 +72,23 @@ fn a_file_that_is_none_of_ours_is_moved_aside_and_begun_anew() {
 }
 
 #[test]
+fn damaged_files_do_not_pile_up() {
+    let directory = Directory::create("ledger-pile");
+    let path = directory.path().join(FILE_NAME);
+    std::fs::write(directory.path().join("health.rules"), "somebody's own").unwrap();
+    for second in 1..20 {
+        std::fs::write(&path, "strange").unwrap();
+        drop(Ledger::open_or_replace(&path, second).unwrap());
+    }
+    let names = std::fs::read_dir(directory.path()).unwrap();
+    let mut names: Vec<_> =
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let damaged = ["health.redb.damaged-17", "health.redb.damaged-18", "health.redb.damaged-19"];
+    assert_eq!(names, [&["health.redb"], &damaged[..], &["health.rules"]].concat());
+}
+
+#[test]
 fn values_of_another_version_are_left_out() {
     let directory = Directory::create("ledger-version");
     let path = directory.path().join(FILE_NAME);
