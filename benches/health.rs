@@ -157,7 +157,7 @@ fn zone(port: Option<u16>) -> String {
     }
     text += "[names]\n\"@\" = { SOA = \"ns1 hostmaster\", NS = \"ns1\" }\nns1 = { A = \"192.0.2.53\" }\n";
     for pool in 0..POOLS {
-        text += &format!("n{pool} = {{ policy = \"p{pool}\" }}\n");
+        text += &format!("n{pool} = {{ pool = \"p{pool}\" }}\n");
     }
     text
 }
@@ -168,7 +168,8 @@ fn run(zone: &str) -> Figures {
     std::fs::create_dir_all(&directory).expect("a directory");
     std::fs::write(directory.join("bench.example.toml"), zone).expect("a file");
     let mut child = Command::new(env!("CARGO_BIN_EXE_meridian"))
-        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--workers", "1", "--zones"])
+        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--workers", "1", "--strict"])
+        .arg("--zones")
         .arg(&directory)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -1,6 +1,7 @@
 //! The paths of the admin address.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
@@ -19,6 +20,9 @@ use crate::serve::Counters;
 use crate::snapshot::Published;
 use crate::store::{Journal, State as StateFile};
 use crate::sys::random_seed;
+
+/// A prober that has not shown for so long that it lives is told of: it shows it several times a second.
+const PROBER_AGE: Duration = Duration::from_secs(2);
 
 /// What the paths read.
 #[derive(Debug)]
@@ -40,6 +44,10 @@ impl Admin {
         if let Some(unpersisted) = self.state.as_ref().and_then(|state| state.unpersisted()) {
             let why = &unpersisted.why;
             reasons.push(format!("the state directory can't be written: {why}"));
+        }
+        let age = self.prober.age();
+        if age > PROBER_AGE {
+            reasons.push(format!("the prober stands still since {} s", age.as_secs()));
         }
         reasons
     }

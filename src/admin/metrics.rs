@@ -269,6 +269,11 @@ impl Scrape<'_> {
         self.gauge("meridian_probe_blind", blind, &[])?
             .with_label_values(&none)
             .set(i64::from(standing.blind.is_some()));
+        let age =
+            "Time since the prober last showed that it lives, which it does ten times a second.";
+        self.seconds("meridian_probe_age_seconds", age, &[])?
+            .with_label_values(&none)
+            .set(admin.prober.age().as_secs_f64());
         let age = "Time since the last result of any probe; absent before the first.";
         if let Some(seconds) = last_result_seconds(statistics) {
             self.seconds("meridian_probe_last_result_age_seconds", age, &[])?

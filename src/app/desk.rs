@@ -9,8 +9,9 @@
 //! One lock stands for two things at once: which overrides hold, and whose turn it is to write a view's switches. A reload holds it
 //! while it publishes, so that no view is served without them. It is never held while the disk is waited for.
 //!
-//! Times are those of the machine's clock, because they outlive the process. If it jumps, they are moved along, so that what was to
-//! last for half an hour lasts for half an hour.
+//! Times are those of the machine's clock, because they outlive the process. If it jumps, those that it gave before are moved along, so
+//! that what was to last for half an hour lasts for half an hour. Those of a process before stay: a clock that was wrong when this one
+//! began, as where there is no battery, was right when they were set, or else nobody knows.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,7 +21,7 @@ use crate::health::{Happening, Override, View, apply_overrides};
 use crate::limits::OVERRIDES;
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Journal, OverrideList, State};
-use crate::sys::{monotonic_ms, unix_ms};
+use crate::sys::{boot_ms, monotonic_ms, unix_ms};
 
 /// Names that an error lists.
 const NEAR_NAMES: usize = 5;
@@ -44,6 +45,8 @@ struct Held {
     clock: Clock,
     /// What is on the disk says something else.
     is_unwritten: bool,
+    /// The last override that a process before has set.
+    last_recalled: u64,
 }
 
 /// Both clocks at one instant.
@@ -51,17 +54,18 @@ struct Held {
 struct Clock {
     wall_ms: u64,
     steady_ms: u64,
+    /// As steady, and goes on while the machine sleeps.
+    boot_ms: u64,
 }
 
 impl Clock {
     fn now() -> Self {
-        Self { wall_ms: unix_ms(), steady_ms: monotonic_ms() }
+        Self { wall_ms: unix_ms(), steady_ms: monotonic_ms(), boot_ms: boot_ms() }
     }
 
     /// By how much the machine's clock has jumped since an earlier instant.
     fn jump_since(self, before: Self) -> i64 {
-        let expected =
-            before.wall_ms.saturating_add(self.steady_ms.saturating_sub(before.steady_ms));
+        let expected = before.wall_ms.saturating_add(self.boot_ms.saturating_sub(before.boot_ms));
         let is_jump = self.wall_ms.abs_diff(expected) >= JUMP_MS;
         let jump = self.wall_ms.cast_signed().saturating_sub(expected.cast_signed());
         if is_jump { jump } else { 0 }
@@ -76,9 +80,8 @@ impl Desk {
         state: Option<Arc<State>>,
         condition: Condition,
     ) -> Self {
-        let matches = vec![0; list.overrides.len()];
-        let held = Mutex::new(Held { list, matches, clock: Clock::now(), is_unwritten: false });
-        Self { held, journal, state, condition }
+        let held = Held::of(list, Clock::now());
+        Self { held: Mutex::new(held), journal, state, condition }
     }
 
     /// Sets the switches of a view that is about to be served, and has it served by `publish` before anybody can change them.
@@ -201,8 +204,12 @@ impl Desk {
         let list = {
             let mut held = self.lock();
             held.pass(Clock::now());
-            if self.end_overdue(&mut held) {
-                let live = published.load();
+            let has_ended = self.end_overdue(&mut held);
+            let live = published.load();
+            // What has drained is down, and nothing more will come of it.
+            let has_turned =
+                live.view.next_turn_ms().is_some_and(|turn| turn <= held.clock.steady_ms);
+            if has_ended || has_turned {
                 self.apply(&mut held, &live.snapshot, &live.view);
             }
             if !std::mem::take(&mut held.is_unwritten) {
@@ -210,7 +217,7 @@ impl Desk {
             }
             held.list.clone()
         };
-        // What fails is tried again by the state's own thread, and told there.
+        // What fails is told by the state's own thread.
         let _ = self.keep(list).await;
     }
 
@@ -232,7 +239,7 @@ impl Desk {
 
     /// Sets the switches of a view as what is held says, and lets readers know.
     fn apply(&self, held: &mut Held, snapshot: &Snapshot, view: &View) {
-        let Clock { wall_ms, steady_ms } = held.clock;
+        let Clock { wall_ms, steady_ms, .. } = held.clock;
         let names = snapshot.switch_names();
         held.matches = apply_overrides(&held.list.overrides, names, view, wall_ms, steady_ms);
         let rows = held.rows().map(|(one, matches)| HeldOverride { set: one.clone(), matches });
@@ -240,12 +247,16 @@ impl Desk {
         self.condition.update(|standing| standing.overrides = rows);
     }
 
-    /// Writes the overrides down; says why a restart would not know of them.
+    /// Writes the overrides down; says why a restart would not know of them. Then it is tried again with the next second.
     async fn keep(&self, list: OverrideList) -> Option<String> {
-        match &self.state {
-            Some(state) => state.keep_overrides(list).await.err(),
-            None => Some("there is no state directory".to_owned()),
+        let Some(state) = &self.state else {
+            return Some("there is no state directory".to_owned());
+        };
+        let error = state.keep_overrides(list).await.err();
+        if error.is_some() {
+            self.lock().is_unwritten = true;
         }
+        error
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -255,6 +266,12 @@ impl Desk {
 }
 
 impl Held {
+    fn of(list: OverrideList, clock: Clock) -> Self {
+        let last_recalled = list.overrides.iter().map(|one| one.id).max().unwrap_or(0);
+        let matches = vec![0; list.overrides.len()];
+        Self { list, matches, clock, is_unwritten: false, last_recalled }
+    }
+
     /// Notes that time has passed, and moves all times along with a jump.
     fn pass(&mut self, now: Clock) {
         let jump = now.jump_since(self.clock);
@@ -263,11 +280,12 @@ impl Held {
             return;
         }
         tracing::warn!(jump_ms = jump, "the machine's clock has jumped");
-        for one in &mut self.list.overrides {
+        let own = self.list.overrides.iter_mut().filter(|one| one.id > self.last_recalled);
+        for one in own {
             one.set_ms = one.set_ms.saturating_add_signed(jump);
             one.ends_ms = one.ends_ms.map(|ends| ends.saturating_add_signed(jump));
+            self.is_unwritten = true;
         }
-        self.is_unwritten |= !self.list.overrides.is_empty();
     }
 
     fn rows(&self) -> impl Iterator<Item = (&Override, usize)> {
@@ -293,25 +311,45 @@ mod tests {
         }
     }
 
-    /// NTP sets a clock that was an hour late: half an hour of an override was over at once.
+    fn clock(wall_ms: u64, boot_ms: u64) -> Clock {
+        Clock { wall_ms, steady_ms: boot_ms, boot_ms }
+    }
+
+    const HOUR: u64 = 3_600_000;
+
+    /// R24: NTP sets a clock that was an hour late: half an hour of an override was over at once.
     #[test]
     fn a_jump_of_the_clock_ends_nothing() {
-        let list = OverrideList { next: 2, overrides: vec![one(10_000, Some(40_000))] };
-        let clock = |wall_ms, steady_ms| Clock { wall_ms, steady_ms };
-        let clock_at_start = clock(10_000, 500);
-        let mut held = Held { list, matches: vec![1], clock: clock_at_start, is_unwritten: false };
+        let mut held = Held::of(OverrideList::default(), clock(10_000, 500));
+        held.list.overrides.push(one(10_000, Some(40_000)));
         held.pass(clock(11_900, 1_500));
         assert_eq!(
             (&held.list.overrides[0], held.is_unwritten),
             (&one(10_000, Some(40_000)), false)
         );
-        let hour = 3_600_000;
-        held.pass(clock(11_900 + hour + 1_000, 2_500));
+        held.pass(clock(11_900 + HOUR + 1_000, 2_500));
         let moved = &held.list.overrides[0];
-        assert_eq!((moved.set_ms, moved.ends_ms), (10_000 + hour, Some(40_000 + hour)));
+        assert_eq!((moved.set_ms, moved.ends_ms), (10_000 + HOUR, Some(40_000 + HOUR)));
         assert!(held.is_unwritten, "a restart must not take it for another time");
         held.pass(clock(13_900, 3_500));
         assert_eq!(held.list.overrides[0], one(10_000, Some(40_000)));
+    }
+
+    /// R24: a machine without a battery begins in 1970, and is in 2038 or 2106 a second later: an override of half an hour became one of
+    /// decades, or was over.
+    #[test]
+    fn a_clock_that_was_wrong_at_start_moves_nothing_that_was_set_before() {
+        for set_ms in [1_700_000_000_000, 2_147_483_647_000, 4_294_967_295_000] {
+            let before = one(set_ms, Some(set_ms + HOUR));
+            let list = OverrideList { next: 2, overrides: vec![before.clone()] };
+            let mut held = Held::of(list, clock(5_000, 5_000));
+            held.pass(clock(set_ms + 1_000, 6_000));
+            assert_eq!((&held.list.overrides[0], held.is_unwritten), (&before, false));
+            assert!(!before.has_ended(held.clock.wall_ms));
+            // The calendar is right while the machine sleeps.
+            held.pass(clock(set_ms + 1_000 + 2 * HOUR, 6_000 + 2 * HOUR));
+            assert!(held.list.overrides[0].has_ended(held.clock.wall_ms));
+        }
     }
 
     #[test]

@@ -55,12 +55,12 @@ impl Operator {
         }
     }
 
+    /// The prober keeps them as well, for the day when it must be started anew.
     fn keep_memories(&self) {
-        if let Some(state) = &self.state {
-            // Nothing while the prober stands still: what was written last holds.
-            if let Some(memories) = self.prober.memories() {
-                state.keep_memories(memories);
-            }
+        // Nothing while the prober stands still: what was written last holds.
+        let memories = self.prober.memories();
+        if let (Some(state), Some(memories)) = (&self.state, memories) {
+            state.keep_memories(memories);
         }
     }
 

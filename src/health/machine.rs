@@ -154,7 +154,7 @@ impl Machine {
         };
         let is_more = self.succeeded == Some(is_success);
         // One lost packet in a long hold is no reason to begin it anew.
-        let is_slip = !is_success && !is_more && self.is_down() && self.streak >= SLIP_AFTER;
+        let is_slip = !is_success && !is_more && self.is_slip(check);
         let failed = if is_slip { self.failed } else { Some(now) };
         let run = if is_more { self.streak } else { 0 };
         (self.succeeded, self.streak) = (Some(is_success), run.saturating_add(1));
@@ -276,8 +276,10 @@ impl Machine {
         }
     }
 
-    fn is_down(&self) -> bool {
-        matches!(self.state, State::Down { .. } | State::Ready)
+    /// Whether one failure now would be one alone, of what is down. Where one is enough to go down, one is enough.
+    fn is_slip(&self, check: &CheckSpec) -> bool {
+        let is_down = matches!(self.state, State::Down { .. } | State::Ready);
+        is_down && self.streak >= SLIP_AFTER && check.down_after.as_u8() > 1
     }
 
     /// For how long it must still be without a failure.

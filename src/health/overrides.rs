@@ -131,7 +131,8 @@ pub fn apply_overrides<'n, A: AsRef<str>>(
             *count = count.saturating_add(1);
         }
     }
-    let ends = overrides.iter().filter_map(|one| one.ends_ms).filter(|end| *end > now_unix_ms);
+    let counting = overrides.iter().zip(&touched).filter(|(_, count)| **count > 0);
+    let ends = counting.filter_map(|(one, _)| one.ends_ms);
     let next_end_ms =
         ends.map(|end| now_monotonic_ms.saturating_add(end.saturating_sub(now_unix_ms))).min();
     view.set_switches(next_end_ms, |id| {

@@ -4,7 +4,7 @@
 //! in what is known, and publishes it together with the snapshot whose policies hold its ids.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,9 +42,10 @@ pub struct View {
     history: Box<[History]>,
     /// What operators have set, one [`Switch`] per pool, endpoint and policy's target.
     switches: Box<[AtomicU64]>,
-    /// Between which of them all are that are not free: the first above, the one behind the last below. 0: none is, as most
-    /// times, and a query need not look.
-    turned: AtomicU64,
+    /// Whether any of them is not free: most times none is, and a query need not look.
+    has_overrides: AtomicBool,
+    /// One bit for each, whether it is not free: most zones have none, and their queries need not look further.
+    turned: Box<[AtomicU64]>,
     /// When, at the earliest, one that is not free turns by itself, on the prober's clock; [`u64::MAX`]: none does.
     next_turn_ms: AtomicU64,
 }
@@ -60,9 +61,6 @@ struct History {
 
 /// The two bits of the status; the horizon stands above them.
 const STATUS: u8 = 3;
-
-/// The lower half of a word.
-const LOWER: u64 = 0xFFFF_FFFF;
 
 /// The only status that a reader tells apart from the others.
 const DOWN: u8 = 2;
@@ -80,7 +78,8 @@ impl View {
             states: (0..count).map(|_| AtomicU8::new(unknown)).collect(),
             history: (0..count).map(|_| History::default()).collect(),
             switches: (0..switches).map(|_| AtomicU64::new(Switch::Free.encode())).collect(),
-            turned: AtomicU64::new(0),
+            has_overrides: AtomicBool::new(false),
+            turned: (0..switches.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
             next_turn_ms: AtomicU64::new(u64::MAX),
         }
     }
@@ -120,15 +119,26 @@ impl View {
     /// Whether any switch is not free: if none is, nobody need ask for [`View::switch`].
     #[inline]
     pub fn has_overrides(&self) -> bool {
-        self.turned.load(Ordering::Relaxed) != 0
+        self.has_overrides.load(Ordering::Relaxed)
     }
 
-    /// Whether switches of these numbers, the first and the one behind the last, need be asked for. Never says no where one of them
-    /// is not free.
+    /// Whether any switch of these numbers, from the first to the one behind the last, is not free.
     #[inline]
     pub fn has_overrides_among(&self, (first, end): (SwitchId, SwitchId)) -> bool {
-        let turned = self.turned.load(Ordering::Relaxed);
-        turned != 0 && u64::from(first.0) < turned & LOWER && turned >> 32 < u64::from(end.0)
+        self.has_overrides() && self.is_any_turned(first.0, end.0)
+    }
+
+    #[cold]
+    fn is_any_turned(&self, first: u32, end: u32) -> bool {
+        let word = |number: u32| usize::try_from(number / 64).unwrap_or(usize::MAX);
+        let Some(last) = end.checked_sub(1).filter(|last| *last >= first) else { return false };
+        (0u32..).zip(&self.turned).skip(word(first)).take_while(|(at, _)| *at <= last / 64).any(
+            |(at, turned)| {
+                let above = if at == first / 64 { u64::MAX << (first % 64) } else { u64::MAX };
+                let below = if at == last / 64 { u64::MAX >> (!last % 64) } else { u64::MAX };
+                turned.load(Ordering::Relaxed) & above & below != 0
+            },
+        )
     }
 
     /// When, at the earliest, a switch that is not free turns by itself, on the clock of [`View::set_recovered_ms`].
@@ -146,20 +156,24 @@ impl View {
     /// Sets every switch. `next_end_ms` is when the next of them ends by itself, if any does. Only one thread calls this at a time.
     /// Readers may meet old and new ones side by side for an instant, as they may meet old and new statuses.
     pub fn set_switches(&self, next_end_ms: Option<u64>, stand_of: impl Fn(SwitchId) -> Switch) {
-        let (mut turned, mut next_turn_ms) = (None, next_end_ms.unwrap_or(u64::MAX));
-        for (id, slot) in (0u32..).map(SwitchId).zip(&self.switches) {
-            let switch = stand_of(id);
-            if switch != Switch::Free {
-                let (first, _) = *turned.get_or_insert((id.0, id.0));
-                turned = Some((first, id.0.saturating_add(1)));
+        let mut next_turn_ms = next_end_ms.unwrap_or(u64::MAX);
+        let mut has_overrides = false;
+        for ((first, slots), turned) in
+            (0u32..).step_by(64).zip(self.switches.chunks(64)).zip(&self.turned)
+        {
+            let mut bits = 0;
+            for ((bit, id), slot) in (0u32..).zip((first..).map(SwitchId)).zip(slots) {
+                let switch = stand_of(id);
+                bits |= u64::from(switch != Switch::Free) << bit;
+                next_turn_ms = next_turn_ms.min(switch.over_at_ms().unwrap_or(u64::MAX));
+                slot.store(switch.encode(), Ordering::Relaxed);
             }
-            next_turn_ms = next_turn_ms.min(switch.over_at_ms().unwrap_or(u64::MAX));
-            slot.store(switch.encode(), Ordering::Relaxed);
+            has_overrides |= bits != 0;
+            turned.store(bits, Ordering::Relaxed);
         }
-        let turned = turned.map_or(0, |(first, end)| u64::from(first) << 32 | u64::from(end));
-        let next_turn_ms = if turned == 0 { u64::MAX } else { next_turn_ms };
+        let next_turn_ms = if has_overrides { next_turn_ms } else { u64::MAX };
         self.next_turn_ms.store(next_turn_ms, Ordering::Relaxed);
-        self.turned.store(turned, Ordering::Relaxed);
+        self.has_overrides.store(has_overrides, Ordering::Relaxed);
     }
 
     /// How many switches this view has.
@@ -366,6 +380,20 @@ mod tests {
             assert_eq!((view.look(id), view.copy().look(id)), ((true, horizon), (true, horizon)));
         }
         assert_eq!(view.look(TargetId(7)), (true, Horizon::NEVER));
+    }
+
+    #[test]
+    fn what_is_overridden_is_told_for_each_range_alone() {
+        let view = View::with_switches(0, 300);
+        for set in [0, 1, 63, 64, 65, 127, 128, 200, 299] {
+            view.set_switches(None, |id| if id.0 == set { Switch::Up } else { Switch::Free });
+            for first in [0, 1, 62, 63, 64, 65, 127, 128, 129, 199, 200, 201, 299, 300] {
+                for end in [0, 1, 2, 63, 64, 65, 66, 128, 129, 200, 201, 300, 301, u32::MAX] {
+                    let told = view.has_overrides_among((SwitchId(first), SwitchId(end)));
+                    assert_eq!(told, (first..end).contains(&set), "{set} in {first}..{end}");
+                }
+            }
+        }
     }
 
     #[test]

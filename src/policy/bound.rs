@@ -253,6 +253,14 @@ impl BoundRouting {
         })
     }
 
+    /// Whether the order of any policy at or below `target` depends on the client.
+    pub fn tells_clients_apart(&self, target: Target) -> bool {
+        let Target::Policy(id) = target else { return false };
+        let below = self.below.get(usize::from(id.0)).map(|below| &**below).unwrap_or_default();
+        let mut policies = below.iter().filter_map(|id| self.policy(*id));
+        policies.any(|policy| matches!(policy.rule, BoundRule::ByArea { .. }))
+    }
+
     /// What residency leaves of a tree for the clients of an area.
     pub(super) fn permitted(&self, area: AreaId, target: Target) -> Permit {
         let restriction = self.restriction(area)?;

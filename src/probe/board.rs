@@ -2,22 +2,25 @@
 //!
 //! One lock, held for the microsecond or so that one result takes, and for one pass over the targets at a reload. It makes
 //! [`Board::replace`] atomic towards results: a result is applied wholly to the old generation or wholly to the new. Nothing is
-//! logged and the sink is not called under it.
+//! logged and the sink is not called under it: news go to a thread that tells them in their order.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::io;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::Sink;
 use super::attempt::Probed;
+use super::station::THREAD_NAME;
 use crate::health::{
     Fleet, FleetSettings, Happening, MemberId, Memory, Moment, NewMember, NothingReason,
     Observation, Plan, ProbeTarget, View,
@@ -31,13 +34,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// See the module.
 pub(super) struct Board {
     inner: Mutex<Inner>,
-    /// Whoever has news takes this before the lock is released, so that news are told in the order in which they came to be.
-    telling: Mutex<()>,
-    sink: Sink,
+    /// To the one who tells, in the order in which it came to be. Filled under the lock of `inner`; never waits.
+    news: mpsc::Sender<Happening>,
     /// When the fleet last took a result in or ticked, by [`monotonic_ms`]: a heart that stands still is noticed.
     beat: AtomicU64,
     /// Another board has taken over: nothing is written any more.
-    is_retired: AtomicBool,
+    is_retired: Arc<AtomicBool>,
+    /// The next result crashes its task.
+    #[cfg(test)]
+    crashes: AtomicBool,
 }
 
 struct Inner {
@@ -53,12 +58,6 @@ pub(super) struct Task {
     pub(super) handle: AbortHandle,
     /// Ends its wait.
     pub(super) bell: Arc<Notify>,
-}
-
-/// What there is to tell once the lock is released, and the turn to tell it.
-struct News<'b> {
-    happenings: Vec<Happening>,
-    turn: Option<MutexGuard<'b, ()>>,
 }
 
 /// Keeps errors of our own side from flooding the log: they come for all targets at once.
@@ -81,20 +80,30 @@ pub(super) fn now() -> Moment {
 
 impl Board {
     /// A board without targets.
-    pub(super) fn new(settings: FleetSettings, sink: Sink) -> Self {
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub(super) fn new(settings: FleetSettings, sink: Sink) -> io::Result<Self> {
+        let (news, told) = mpsc::channel();
+        let is_retired = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&is_retired);
+        let teller = thread::Builder::new().name(THREAD_NAME.to_owned());
+        teller.spawn(move || tell(&told, &sink, &is_over))?;
         let inner = Inner {
             fleet: Fleet::new(settings),
             tasks: HashMap::new(),
             pending: watch::Sender::new(0),
             throttle: Throttle::default(),
         };
-        Self {
+        let beat = AtomicU64::new(monotonic_ms());
+        Ok(Self {
             inner: Mutex::new(inner),
-            telling: Mutex::new(()),
-            sink,
-            beat: AtomicU64::new(monotonic_ms()),
-            is_retired: AtomicBool::new(false),
-        }
+            news,
+            beat,
+            is_retired,
+            #[cfg(test)]
+            crashes: AtomicBool::new(false),
+        })
     }
 
     /// Applies one result: state, view, statistics; then log and sink. Gives the time to wait before the next probe; nothing if the
@@ -109,7 +118,9 @@ impl Board {
     ) -> Option<Duration> {
         let Probed { observation, certificate_ends_s } = probed;
         debug!(%target, result = observation.as_label(), "{observation}");
-        let (wait, own_error, news) = {
+        #[cfg(test)]
+        assert!(!self.crashes.swap(false, Ordering::SeqCst), "a crash made by a test");
+        let (wait, own_error) = {
             let mut inner = self.lock();
             if self.is_retired.load(Ordering::Relaxed) {
                 return None;
@@ -124,27 +135,24 @@ impl Board {
             let own_error = inner.throttle.sift(observation, now);
             inner.announce_pending();
             inner.ring();
-            (wait, own_error, self.take_news(&mut inner))
+            self.post(&mut inner);
+            (wait, own_error)
         };
         if let Some((reason, unsaid)) = own_error {
             warn!(%target, %reason, unsaid, "a probe learnt nothing");
         }
-        self.tell(news);
         wait
     }
 
     /// Applies what time alone changes. Called several times a second, which is also the sign that all is alive.
     pub(super) fn tick(&self) {
-        let news = {
-            let mut inner = self.lock();
-            if self.is_retired.load(Ordering::Relaxed) {
-                return;
-            }
-            inner.fleet.tick(now());
-            self.take_news(&mut inner)
-        };
+        let mut inner = self.lock();
+        if self.is_retired.load(Ordering::Relaxed) {
+            return;
+        }
+        inner.fleet.tick(now());
+        self.post(&mut inner);
         self.beat.store(monotonic_ms(), Ordering::Relaxed);
-        self.tell(news);
     }
 
     /// How long ago the last result or [`Board::tick`] was.
@@ -194,29 +202,17 @@ impl Board {
 
     /// Asks the fleet, and tells what came of it. Nothing if the lock can't be had.
     pub(super) fn ask<R>(&self, ask: impl FnOnce(&mut Fleet) -> R) -> Option<R> {
-        let (answer, news) = {
-            let mut inner = self.try_lock()?;
-            let answer = ask(&mut inner.fleet);
-            (answer, self.take_news(&mut inner))
-        };
-        self.tell(news);
+        let mut inner = self.try_lock()?;
+        let answer = ask(&mut inner.fleet);
+        self.post(&mut inner);
         Some(answer)
     }
 
-    /// What the fleet has to tell. Most times that is nothing, and nobody is waited for.
-    fn take_news(&self, inner: &mut Inner) -> News<'_> {
-        let happenings = inner.fleet.take_news();
-        let turn = (!happenings.is_empty())
-            .then(|| self.telling.lock().unwrap_or_else(PoisonError::into_inner));
-        News { happenings, turn }
-    }
-
-    /// Logs what happened, and passes it on.
-    fn tell(&self, news: News<'_>) {
-        let News { happenings, turn: _turn } = news;
-        for happening in happenings {
-            log(&happening);
-            (self.sink)(happening);
+    /// Hands over what the fleet has to tell.
+    fn post(&self, inner: &mut Inner) {
+        for happening in inner.fleet.take_news() {
+            // An error would mean that the teller panicked, which has been told.
+            let _ = self.news.send(happening);
         }
     }
 
@@ -236,6 +232,12 @@ impl Board {
                 Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
             }
         }
+    }
+
+    /// Has the task crash that brings the next result.
+    #[cfg(test)]
+    pub(super) fn crash_next(&self) {
+        self.crashes.store(true, Ordering::SeqCst);
     }
 
     /// Holds the lock for so long that everybody must think that nobody lives here any more.
@@ -282,6 +284,21 @@ impl Throttle {
                 *last = now;
                 Some((reason, mem::take(unsaid)))
             }
+        }
+    }
+}
+
+/// Passes on what happened, and logs it, as long as there is a board. On a thread of its own: a log that nobody reads holds up the
+/// news, and never a result.
+fn tell(news: &mpsc::Receiver<Happening>, sink: &Sink, is_over: &AtomicBool) {
+    for happening in news {
+        // Of what hung while another board took over nobody wants to hear.
+        if is_over.load(Ordering::Relaxed) {
+            continue;
+        }
+        log(&happening);
+        if catch_unwind(AssertUnwindSafe(|| sink(happening))).is_err() {
+            error!("what was to be told of a probe crashed on its way");
         }
     }
 }

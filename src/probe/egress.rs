@@ -41,13 +41,15 @@ impl Default for Egress {
             v4([168, 63, 129, 16], 32), // the host of Azure's machines
             v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254], 128), // metadata, Google
             v6([0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe], 128), // metadata, Oracle
+            // Local translators may hold an IPv4 address at any of six places in it (RFC 8215, RFC 6052 §2.2).
+            v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48),
             v6([0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42], 128), // metadata, Scaleway
             v6([0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1], 128), // metadata, Linode
-            v4([224, 0, 0, 0], 4),    // multicast, RFC 1112 §4
-            v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8), // multicast, RFC 4291 §2.7
-            v4([0, 0, 0, 0], 8),      // this host, RFC 1122 §3.2.1.3
-            v6([0; 8], 128),          // unspecified, RFC 4291 §2.5.2
-            v4([255, 255, 255, 255], 32), // broadcast, RFC 919 §7
+            v4([224, 0, 0, 0], 4),                        // multicast, RFC 1112 §4
+            v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),         // multicast, RFC 4291 §2.7
+            v4([0, 0, 0, 0], 8),                          // this host, RFC 1122 §3.2.1.3
+            v6([0; 8], 128),                              // unspecified, RFC 4291 §2.5.2
+            v4([255, 255, 255, 255], 32),                 // broadcast, RFC 919 §7
         ];
         Self { deny, allow: Vec::new(), own: Vec::new() }
     }
@@ -70,17 +72,43 @@ impl Egress {
     }
 
     fn is_own(&self, address: SocketAddr) -> bool {
-        let (port, ip) = (address.port(), address.ip().to_canonical());
-        // What can be bound to is an address of this machine.
-        let is_here = || UdpSocket::bind((ip, 0)).is_ok();
-        self.own.iter().filter(|own| own.port() == port).any(|own| match own.ip().to_canonical() {
-            listener if listener.is_unspecified() => is_here(),
-            listener => listener == ip,
-        })
+        let is_this = |ip: IpAddr| {
+            let ip = ip.to_canonical();
+            let own = self.own.iter().filter(|own| own.port() == address.port());
+            own.map(|own| own.ip().to_canonical()).any(|listener| {
+                listener == ip || listener.is_unspecified() && is_here(ip, address.port())
+            })
+        };
+        let inner = match address.ip() {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(address) => carried_ipv4(address),
+        };
+        is_this(address.ip()) || inner.is_some_and(|inner| is_this(inner.into()))
     }
 
     fn permits_as_is(&self, address: IpAddr) -> bool {
         longest(&self.allow, address) >= longest(&self.deny, address)
+    }
+}
+
+/// Whether an address is one of this machine's: what is sent there would leave from there. If that can't be learnt, it is.
+fn is_here(ip: IpAddr, port: u16) -> bool {
+    if ip.is_loopback() {
+        return true;
+    }
+    let any: IpAddr =
+        if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let source = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((ip, port))?;
+        socket.local_addr()
+    });
+    match source {
+        Ok(source) => source.ip() == ip,
+        // Without a route, or without the family, no probe gets there either.
+        Err(error) => !matches!(
+            error.raw_os_error(),
+            Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EAFNOSUPPORT | libc::EACCES)
+        ),
     }
 }
 
@@ -137,6 +165,8 @@ mod tests {
             "64:ff9b::169.254.169.254",
             "2002:a9fe:a9fe::1",
             "::ffff:100.100.100.200",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1::192.0.2.1",
             "64:ff9b::0.0.0.0",
             "::ffff:0.0.0.0",
             "2002:e000:1::",
@@ -178,6 +208,7 @@ mod tests {
         for (address, is_permitted) in [
             ("127.0.0.1:9153", false),
             ("[::ffff:127.0.0.1]:9153", false),
+            ("[64:ff9b::127.0.0.1]:9153", false),
             ("127.0.0.2:9153", true),
             ("127.0.0.1:9154", true),
             ("127.0.0.1:53", false),

@@ -136,8 +136,7 @@ impl Prober {
 
     /// What is worth keeping over a restart; nothing if the prober stands still at this moment.
     pub fn memories(&self) -> Option<Vec<Memory>> {
-        let now = board::now();
-        self.supervisor.board().ask(|fleet| fleet.memories(now))
+        self.supervisor.memories()
     }
 
     /// Takes in a report about an external check, `example.com/deploy`, for one endpoint or for all that have it. Gives how many took

@@ -5,12 +5,14 @@
 //! threads for ever, everything begins anew beside what hangs: with the statuses of the view, so that no answer changes, and what
 //! hangs may not write any more (RELIABILITY R18). A watchman that was late himself says nothing: then the whole process stood still.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tracing::error;
@@ -20,7 +22,7 @@ use super::board::{Board, Task, now};
 use super::schedule::{self, Watch};
 use super::{Egress, ProberOptions, Sink};
 use crate::health::{
-    FleetSettings, Happening, Memory, Moment, NewMember, Plan, Status, TargetId, View,
+    FleetSettings, Happening, Memory, NewMember, Plan, ProbeTarget, TargetId, View,
 };
 use crate::sys::give_way;
 
@@ -34,9 +36,12 @@ const LOOK: Duration = Duration::from_millis(100);
 const STANDSTILL: Duration = Duration::from_millis(800);
 
 /// For how long a heart that was started anew is left alone at the least. Doubles each time, up to [`LONGEST_PATIENCE`]: what kills
-/// one after the other must not leave a thread behind each second. It is forgotten when the heart has beaten for as long.
+/// one after the other must not leave threads behind each second.
 const PATIENCE: Duration = Duration::from_millis(800);
-const LONGEST_PATIENCE: Duration = Duration::from_secs(60);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
+
+/// For how long a heart must beat until it is trusted as if it had never stood still.
+const FORGIVENESS: Duration = Duration::from_secs(300);
 
 /// Threads that probe. One can be kept busy by handshakes while the other keeps time.
 const THREADS: usize = 2;
@@ -47,6 +52,10 @@ pub(super) struct Supervisor {
     egress: Egress,
     fleet: FleetSettings,
     sink: Sink,
+    /// That of the current station: whoever asks never waits for a station that hangs.
+    board: ArcSwap<Board>,
+    /// What was last known of all targets, for the day when nobody can be asked.
+    known: ArcSwap<Vec<Memory>>,
     current: Mutex<Current>,
     is_over: AtomicBool,
 }
@@ -75,25 +84,45 @@ impl Supervisor {
         let ProberOptions { in_flight, egress, fleet, memories, sink } = options;
         let station = Station::start(in_flight, &egress, &fleet, &sink)?;
         station.replace(plan, &view, &memories);
-        let current = Mutex::new(Current { plan: plan.clone(), view, station });
-        let is_over = AtomicBool::new(false);
-        let supervisor = Arc::new(Self { in_flight, egress, fleet, sink, current, is_over });
+        let supervisor = Arc::new(Self {
+            in_flight,
+            egress,
+            fleet,
+            sink,
+            board: ArcSwap::new(Arc::clone(&station.board)),
+            known: ArcSwap::from_pointee(memories),
+            current: Mutex::new(Current { plan: plan.clone(), view, station }),
+            is_over: AtomicBool::new(false),
+        });
         let watched = Arc::downgrade(&supervisor);
         thread::Builder::new().name("watchman".to_owned()).spawn(move || watch(&watched))?;
         Ok(supervisor)
     }
 
     pub(super) fn board(&self) -> Arc<Board> {
-        Arc::clone(&self.lock().station.board)
+        self.board.load_full()
+    }
+
+    /// What is worth keeping of every target; nothing if the prober stands still at this moment.
+    pub(super) fn memories(&self) -> Option<Vec<Memory>> {
+        let memories = self.board().ask(|fleet| fleet.memories(now()))?;
+        self.known.store(Arc::new(memories.clone()));
+        Some(memories)
     }
 
     pub(super) fn replace(&self, plan: &Plan, view: Arc<View>) {
         let mut current = self.lock();
-        (current.plan, current.view) = (plan.clone(), view);
-        let Current { plan, view, station } = &*current;
-        if !station.replace(plan, view, &[]) {
-            self.revive(&mut current, "its lock was not to be had at a reload");
+        // Of the view that is served: the new one says nothing yet.
+        let before = |current: &Current| self.remember(&current.plan, &current.view);
+        if current.station.replace(plan, &view, &[]) {
+            (current.plan, current.view) = (plan.clone(), view);
+            return;
         }
+        let memories = before(&current);
+        (current.plan, current.view) = (plan.clone(), view);
+        let result = self.revive(&mut current, &memories);
+        drop(current);
+        self.tell(result, "its lock was not to be had at a reload");
     }
 
     /// Lets go of the threads.
@@ -103,18 +132,52 @@ impl Supervisor {
     }
 
     /// Begins anew beside what hangs.
-    fn revive(&self, current: &mut Current, reason: &str) {
-        match Station::start(self.in_flight, &self.egress, &self.fleet, &self.sink) {
-            Ok(station) => {
-                let memories = remember(&current.plan, &current.view, now());
-                current.station.let_go();
-                current.station = station;
-                current.station.replace(&current.plan, &current.view, &memories);
+    fn revive(&self, current: &mut Current, memories: &[Memory]) -> io::Result<()> {
+        let station = Station::start(self.in_flight, &self.egress, &self.fleet, &self.sink)?;
+        current.station.let_go();
+        current.station = station;
+        self.board.store(Arc::clone(&current.station.board));
+        current.station.replace(&current.plan, &current.view, memories);
+        Ok(())
+    }
+
+    /// Tells that it was begun anew. Not under the lock: whoever takes it may take his time.
+    fn tell(&self, revived: io::Result<()>, reason: &str) {
+        match revived {
+            Ok(()) => {
                 (self.sink)(Happening::ProberRestarted { reason: reason.to_owned() });
                 error!("the prober was started anew, all states are held: {reason}");
             }
             Err(problem) => error!("the prober hangs, and can't be started anew: {problem}"),
         }
+    }
+
+    /// What is known of every target when nobody can be asked: the status from the view, which is what answers say, and the rest as
+    /// it was last known.
+    fn remember(&self, plan: &Plan, view: &View) -> Vec<Memory> {
+        let known = self.known.load();
+        let known: HashMap<&str, &Memory> =
+            known.iter().map(|memory| (memory.key.as_str(), memory)).collect();
+        let memory = |(target, id): (&ProbeTarget, TargetId)| {
+            let shown = view.status(id);
+            let status = if target.check.is_inverted { shown.inverted() } else { shown };
+            let ago = |ms: u64| now().0.saturating_sub(ms);
+            let (key, recovered_ago_ms) = (target.key(), view.recovered_ms(id).map(ago));
+            let latency_us = view.latency_us(id).unwrap_or(0);
+            match known.get(key.as_str()) {
+                Some(&known) => Memory { status, recovered_ago_ms, latency_us, ..known.clone() },
+                None => Memory {
+                    key,
+                    status,
+                    relapses: 0,
+                    changed_ago_ms: 0,
+                    recovered_ago_ms,
+                    seen_ago_ms: Some(0),
+                    latency_us,
+                },
+            }
+        };
+        plan.targets.iter().zip((0u32..).map(TargetId)).map(memory).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {
@@ -135,7 +198,7 @@ impl Station {
             .on_thread_start(give_way)
             .enable_all()
             .build()?;
-        let board = Arc::new(Board::new(fleet.clone(), Arc::clone(sink)));
+        let board = Arc::new(Board::new(fleet.clone(), Arc::clone(sink))?);
         let heart = Arc::clone(&board);
         runtime.spawn(async move {
             let mut beats = tokio::time::interval(BEAT);
@@ -173,6 +236,8 @@ pub const THREAD_NAME: &str = "probe";
 
 /// Looks after the heart until the prober is dropped.
 fn watch(supervisor: &Weak<Supervisor>) {
+    // Where the probes' threads get no processor, this one is late as well, and does not take them for dead.
+    give_way();
     let (mut patience, mut revived) = (PATIENCE, Instant::now());
     loop {
         let start = Instant::now();
@@ -182,7 +247,7 @@ fn watch(supervisor: &Weak<Supervisor>) {
         if supervisor.is_over.load(Ordering::Relaxed) {
             return;
         }
-        if revived.elapsed() > patience * 2 {
+        if revived.elapsed() > patience + FORGIVENESS {
             patience = PATIENCE;
         }
         if was_late || supervisor.board().age() < STANDSTILL || revived.elapsed() < patience {
@@ -191,27 +256,12 @@ fn watch(supervisor: &Weak<Supervisor>) {
         let mut current = supervisor.lock();
         // It may have been revived while we waited.
         if current.station.board.age() >= STANDSTILL {
-            supervisor.revive(&mut current, "it stood still for almost a second");
+            let memories = supervisor.remember(&current.plan, &current.view);
+            let result = supervisor.revive(&mut current, &memories);
+            drop(current);
+            supervisor.tell(result, "it stood still for almost a second");
             patience = (patience * 2).min(LONGEST_PATIENCE);
             revived = Instant::now();
         }
     }
-}
-
-/// What the view still says of every target.
-fn remember(plan: &Plan, view: &View, now: Moment) -> Vec<Memory> {
-    let ago = |ms: u64| now.0.saturating_sub(ms);
-    let memory = |(target, id): (&crate::health::ProbeTarget, TargetId)| {
-        let shown = view.status(id);
-        Memory {
-            key: target.key(),
-            status: if target.check.is_inverted { shown.inverted() } else { shown },
-            relapses: u8::from(shown == Status::Down),
-            changed_ago_ms: 0,
-            recovered_ago_ms: view.recovered_ms(id).map(ago),
-            seen_ago_ms: Some(0),
-            latency_us: view.latency_us(id).unwrap_or(0),
-        }
-    };
-    plan.targets.iter().zip((0u32..).map(TargetId)).map(memory).collect()
 }

@@ -231,7 +231,8 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         let depends_on_place = route.depends_on_place();
         self.story.stage(Stage::Route { zone: route.zone, target: route.target, depends_on_place });
         let view = self.frame.engine.view;
-        let is_overridden = view.has_overrides_among(routing.bound.switches());
+        let is_overridden =
+            self.frame.engine.has_overrides && view.has_overrides_among(routing.bound.switches());
         let (area, sticky) = self.place(route, is_overridden);
         let now_ms = self.frame.engine.now_ms;
         let turn = if is_overridden { soonest_turn(view, now_ms) } else { Horizon::NEVER };
@@ -312,7 +313,7 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         let mut by = PlacedBy::Resolver;
         if let Some((address, source)) = subnet {
             let mut place = route.place(address, source);
-            if is_overridden {
+            if is_overridden && snapshot.tells_clients_apart(route) {
                 place.scope = place.scope.max(source);
             }
             // One answer may have passed several routes: it holds for the smallest of their prefixes.

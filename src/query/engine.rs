@@ -77,6 +77,8 @@ pub struct Engine<'a> {
     pub(super) view: &'a View,
     /// The time on the clock that the view's recoveries are stamped with; without it every recovery is long over.
     pub(super) now_ms: u64,
+    /// Whether operators had set anything when this engine was made; what they set later is for the next one, which has the time.
+    pub(super) has_overrides: bool,
     /// Goes into the answer, as far as there is room.
     pub(super) explanation: Option<&'a str>,
     /// The zone files say something else by now, and were refused.
@@ -92,11 +94,17 @@ impl<'a> From<&'a Live> for Engine<'a> {
 impl<'a> Engine<'a> {
     /// An engine over what is current.
     pub fn new(snapshot: &'a Snapshot, view: &'a View) -> Self {
-        Self { snapshot, view, now_ms: u64::MAX, explanation: None, is_stale: false }
+        let has_overrides = view.has_overrides();
+        Self { snapshot, view, now_ms: u64::MAX, has_overrides, explanation: None, is_stale: false }
     }
 
-    /// The same engine at a moment, in milliseconds on the clock that the view's recoveries are stamped with. Needed only where
-    /// [`Snapshot::has_ramps`], or while [`View::has_overrides`].
+    /// Whether answers depend on the time, so that [`Engine::at`] is wanted.
+    pub fn asks_time(&self) -> bool {
+        self.has_overrides || self.snapshot.has_ramps
+    }
+
+    /// The same engine at a moment, in milliseconds on the clock that the view's recoveries are stamped with. Needed only if
+    /// [`Engine::asks_time`].
     pub fn at(self, now_ms: u64) -> Self {
         Self { now_ms, ..self }
     }

@@ -26,9 +26,5 @@ pub use listen::{Bound, ListenError, Server};
 /// The engine over what is current. The clock is asked only where the time matters.
 fn current_engine(live: &Live) -> Engine<'_> {
     let engine = Engine::from(live);
-    if live.snapshot.has_ramps || live.view.has_overrides() {
-        engine.at(monotonic_ms())
-    } else {
-        engine
-    }
+    if engine.asks_time() { engine.at(monotonic_ms()) } else { engine }
 }

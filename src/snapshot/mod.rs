@@ -439,6 +439,11 @@ impl Snapshot {
         }
     }
 
+    /// Whether a policy of a route asks who the client is, be it for nothing as far as health can tell.
+    pub fn tells_clients_apart(&self, route: &BoundRoute) -> bool {
+        self.routing(route.zone).is_some_and(|zone| zone.bound.tells_clients_apart(route.target))
+    }
+
     /// A route that the catalog named.
     pub fn route(&self, id: RouteId) -> Option<&BoundRoute> {
         self.routes.get(usize::try_from(id.0).ok()?)

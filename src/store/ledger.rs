@@ -274,21 +274,25 @@ fn move_aside(path: &Path, now_s: u64, why: &str) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Lets go of all damaged files but the last [`DAMAGED_KEPT`]: a disk that damages each new one would soon be full of them.
+/// Lets go of all damaged files but the last [`DAMAGED_KEPT`], by their names: a disk that damages each new one would soon be full of
+/// them.
 fn forget_old(path: &Path) {
     let Some(Ok(entries)) = path.parent().map(std::fs::read_dir) else { return };
-    let is_damaged = |name: &str| name.starts_with(&format!("{FILE_NAME}.damaged-"));
     let paths = entries.flatten().map(|entry| entry.path());
-    let named =
-        |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(is_damaged);
-    let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|data| data.modified()).ok();
-    let mut damaged: Vec<_> = paths.filter(named).map(|path| (changed(&path), path)).collect();
+    let mut damaged: Vec<_> = paths.filter_map(|path| Some((moved_at(&path)?, path))).collect();
     damaged.sort();
     let surplus = damaged.len().saturating_sub(DAMAGED_KEPT);
     for (_, path) in damaged.into_iter().take(surplus) {
         // One more or less does no harm.
         let _ = std::fs::remove_file(path);
     }
+}
+
+/// When a damaged file was moved aside, and which of that second it is; nothing for any other file.
+fn moved_at(path: &Path) -> Option<(u64, u32)> {
+    let end = path.file_name()?.to_str()?.strip_prefix(&format!("{FILE_NAME}.damaged-"))?;
+    let (second, number) = end.split_once('-').unwrap_or((end, "0"));
+    Some((second.parse().ok()?, number.parse().ok()?))
 }
 
 /// Where a damaged file goes: a name that no other has.

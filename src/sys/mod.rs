@@ -59,11 +59,20 @@ const BEFORE_BOOT_MS: u64 = 400 * 86_400_000;
 
 /// Milliseconds on the clock that never goes back; what it began with has no meaning. Asks no kernel (vDSO).
 pub fn monotonic_ms() -> u64 {
+    BEFORE_BOOT_MS + read_clock(libc::CLOCK_MONOTONIC)
+}
+
+/// Milliseconds since the machine was started, and it goes on while the machine sleeps.
+pub fn boot_ms() -> u64 {
+    read_clock(libc::CLOCK_BOOTTIME)
+}
+
+fn read_clock(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a `timespec` that lives until the call returns. It can't fail with this clock.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    // SAFETY: the pointer is to a `timespec` that lives until the call returns. It can't fail with these clocks.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    BEFORE_BOOT_MS + seconds * 1000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+    seconds * 1000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
 /// Milliseconds since 1970 in UTC, as the machine's clock has it; 0 before that. It may jump either way.

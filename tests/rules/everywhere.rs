@@ -715,3 +715,25 @@ fn rule_b9_holds_whatever_tells_clients_apart() {
     let result = runner(cases).run(&(scene(), any::<u32>()), |(scene, seed)| check(&scene, seed));
     result.unwrap();
 }
+
+/// What has coordinates alone is located, and shares no scope with what a resolver has to be asked about.
+#[test]
+fn rule_b9_a_place_without_a_country_is_no_unlocated_one() {
+    let state = "subdivision.US-CA".to_owned();
+    let point = Facts { point: Some((10, 10)), ..Facts::default() };
+    let known = Facts { country: Some("US"), state: Some("US-CA"), ..point };
+    let network = |text: &str| text.parse::<IpNet>().unwrap();
+    let scene = Scene {
+        cities: vec![(network("2a00::/14"), point), (network("100.0.0.0/24"), known)],
+        systems: vec![(network("100.0.0.0/24"), ASNS[0])],
+        overrides: Vec::new(),
+        table: Vec::new(),
+        rules: vec![Rule::Geolocation {
+            places: vec![(state, vec![0])],
+            default: vec![1],
+            widening: false,
+        }],
+        residency: None,
+    };
+    check(&scene, 5).unwrap();
+}

@@ -116,6 +116,10 @@ fn a_view_knows_when_the_next_switch_turns_by_itself() {
     assert_eq!(turn(&[down(Some(1_004_000)), down(Some(1_009_000))]), Some(74_000));
     // A drain of a tenth per minute is over after ten minutes.
     assert_eq!(turn(&[one(1, "*", "us", Action::Drain { per_minute: 100 })]), Some(670_000));
+    // What is for nothing ends nothing, and what has drained is as if it were down.
+    assert_eq!(turn(&[Override { zone: "b".into(), ..down(Some(1_004_000)) }, down(None)]), None);
+    let drained = one(1, "*", "us", Action::Drain { per_minute: 10_000 });
+    assert_eq!(turn(&[Override { set_ms: 900_000, ..drained }]), None);
     assert_eq!(turn(&[]), None);
 }
 

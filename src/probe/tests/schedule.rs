@@ -302,19 +302,31 @@ async fn reloads_and_results_do_not_mix() {
 async fn a_crash_is_noticed_and_the_target_is_probed_on() {
     let status = Arc::new(AtomicUsize::new(500));
     let endpoint = Responder::switched(Arc::clone(&status)).await;
-    let crashed = Arc::new(AtomicBool::new(false));
-    let crashing = Arc::clone(&crashed);
-    let sink: Sink = Arc::new(move |_| {
-        assert!(crashing.swap(true, Ordering::SeqCst), "a crash made by a test");
-    });
-    let (prober, view) = start(&[http_target(&endpoint)], sink);
-    eventually("crashed", || crashed.load(Ordering::SeqCst)).await;
+    let (prober, view) = start(&[http_target(&endpoint)], ignore());
+    first_round(&prober).await;
     assert_eq!(view.status(FIRST), Status::Down);
+    prober.supervisor.board().crash_next();
+    let tally = || prober.known().remove(0).tally;
+    eventually("crashed", || tally().last_nothing == Some(NothingReason::Crashed)).await;
     status.store(200, Ordering::SeqCst);
     eventually("up", || view.status(FIRST) == Status::Up).await;
-    let one = prober.known().remove(0);
-    assert_eq!(one.tally.last_nothing, Some(NothingReason::Crashed));
-    assert_eq!(one.tally.nothings, 1);
+    assert_eq!(tally().nothings, 1);
+}
+
+/// One that hears of the news crashed, and nobody heard of any after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_of_who_is_told_is_no_end_of_the_news() {
+    let status = Arc::new(AtomicUsize::new(500));
+    let endpoint = Responder::switched(Arc::clone(&status)).await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&told);
+    let sink: Sink = Arc::new(move |_| {
+        assert_ne!(count.fetch_add(1, Ordering::SeqCst), 0, "a crash made by a test");
+    });
+    let (prober, _view) = start(&[http_target(&endpoint)], sink);
+    first_round(&prober).await;
+    status.store(200, Ordering::SeqCst);
+    eventually("told again", || told.load(Ordering::SeqCst) == 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -405,15 +417,64 @@ async fn a_prober_that_stands_still_is_started_anew_and_states_are_held() {
     let (prober, view) = start(&[http_target(&endpoint), http_target(&good)], sink);
     first_round(&prober).await;
     let stuck = prober.supervisor.board();
+    let start = std::time::Instant::now();
     let freezing = std::thread::spawn(move || stuck.freeze(Duration::from_secs(6)));
     let is_restart = |one: &Happening| matches!(one, Happening::ProberRestarted { .. });
     eventually("restarted", || told.lock().unwrap().iter().any(is_restart)).await;
+    // A second is promised, of a machine that is not starved.
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     assert_eq!((view.status(FIRST), view.status(SECOND)), (Status::Down, Status::Up));
     assert!(!freezing.is_finished(), "what hangs still hangs");
     status.store(200, Ordering::SeqCst);
     eventually("probed on", || view.status(FIRST) == Status::Up).await;
     assert!(prober.age() < Duration::from_secs(5));
     freezing.join().unwrap();
+}
+
+/// A reload that met a prober that hung began with a view in which everything was up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_holds_all_states_whoever_hangs() {
+    let (bad, good) = (deserted().await, Responder::status(200).await);
+    let targets = [target(Protocol::Tcp(TcpCheck::default()), bad), http_target(&good)];
+    let (prober, view) = start(&targets, ignore());
+    first_round(&prober).await;
+    assert_eq!((view.status(FIRST), view.status(SECOND)), (Status::Down, Status::Up));
+    let stuck = prober.supervisor.board();
+    let freezing = std::thread::spawn(move || stuck.freeze(Duration::from_secs(6)));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let view = tokio::task::block_in_place(|| replace(&prober, &targets));
+    assert_eq!((view.status(FIRST), view.status(SECOND)), (Status::Down, Status::Up));
+    assert!(!freezing.is_finished(), "what hangs still hangs");
+    freezing.join().unwrap();
+}
+
+/// A log that nobody reads held up one result after the other, and with them the prober.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_tells_may_take_his_time_and_all_is_told_in_order() {
+    let status = Arc::new(AtomicUsize::new(500));
+    let endpoint = Responder::switched(Arc::clone(&status)).await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (is_read, shared) = (Arc::new(AtomicBool::new(false)), Arc::clone(&told));
+    let waiting = Arc::clone(&is_read);
+    let sink: Sink = Arc::new(move |what| {
+        while !waiting.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        shared.lock().unwrap().push(what);
+    });
+    let (prober, view) = start(&[http_target(&endpoint)], sink);
+    first_round(&prober).await;
+    assert_eq!(view.status(FIRST), Status::Down);
+    status.store(200, Ordering::SeqCst);
+    eventually("up, though nobody has heard", || view.status(FIRST) == Status::Up).await;
+    assert!(told.lock().unwrap().is_empty() && prober.age() < Duration::from_secs(1));
+    is_read.store(true, Ordering::SeqCst);
+    eventually("both told", || told.lock().unwrap().len() == 2).await;
+    let to = |what: &Happening| match what {
+        Happening::Endpoint { to, .. } => to.clone(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(told.lock().unwrap().iter().map(to).collect::<Vec<_>>(), ["down", "up"]);
 }
 
 /// What is remembered decides until something else is seen, and start-up waits for nobody.
