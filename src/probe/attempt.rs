@@ -27,6 +27,10 @@ use crate::health::{
 };
 use crate::limits::PROBE_LOOKUPS;
 
+/// Pauses of our own are noticed if they are longer than this part of the shortest time that a check gives. More of them than a half
+/// make a probe late ([`judge`]); a probe that hangs is woken so often for it.
+const PAUSES_OF_SHORTEST: u32 = 8;
+
 /// What all probes of a prober share.
 pub(super) struct Tools {
     pub(super) connectors: Connectors,
@@ -118,8 +122,10 @@ async fn try_address(
 ) -> Probed {
     let check = &target.check;
     let trial = Trial::new(target, SocketAddr::new(address, check.port), tools, trust);
-    let (outcome, spent) = Lagged::new(timeout(check.timeout, speak(&trial))).await;
-    let observation = judge(outcome, spent, check.timeout, shortest(check));
+    let shortest = shortest(check);
+    let speaking = timeout(check.timeout, speak(&trial));
+    let (outcome, spent) = Lagged::new(speaking, shortest / PAUSES_OF_SHORTEST).await;
+    let observation = judge(outcome, spent, check.timeout, shortest);
     Probed {
         observation: prometheus::settle(observation, &check.protocol, spent.total),
         certificate_ends_s: trial.certificate_ends_s(),
