@@ -7,6 +7,12 @@
 //! | run the shipped zone of the fingerprint service | [`fingerprint::Deployment`] |
 //! | run another shipped zone | [`deployment::Deployment`] |
 //! | play an endpoint that can be stopped, slowed down, broken | [`responder::Responder`] |
+//! | play one that breaks in every way that is seen on the wire, with TLS or without | [`breakable::Breakable`] |
+//! | play one that is a process, to be killed | [`process::Endpoint`] |
+//! | lose connections on the way to it | [`relay::Relay`] |
+//! | break routes and cables | [`network::alone`], [`network::Far`] |
+//! | answer the prober's look-ups of names | [`resolver::Resolver`] |
+//! | leave the server little of the processor | [`starve::Starved`] |
 //! | send octets and look at the octets that come back | [`wire::Ask`], [`wire::Reply`], [`wire::UdpClient`] |
 //! | play a receiver of webhooks | [`receiver::Receiver`] |
 //! | send datagrams from addresses that are not ours | [`raw::send`] |
@@ -20,17 +26,24 @@
 #![allow(dead_code, reason = "each test file is a crate of its own, and uses a part of this")]
 
 pub mod back_end;
+pub mod breakable;
+pub mod certificates;
 pub mod decoders;
 pub mod deployment;
 pub mod differential;
 pub mod example;
 pub mod fingerprint;
 pub mod http;
+pub mod network;
+pub mod process;
 pub mod random;
 pub mod raw;
 pub mod receiver;
+pub mod relay;
+pub mod resolver;
 pub mod responder;
 pub mod server;
+pub mod starve;
 pub mod tools;
 pub mod wire;
 

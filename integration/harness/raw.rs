@@ -3,12 +3,10 @@
 
 use std::io::{Error, ErrorKind};
 use std::net::{SocketAddr, SocketAddrV4};
-use std::process::Command;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Tells the test that it runs in a network of its own already.
-const ALONE: &str = "MERIDIAN_TEST_IS_ALONE";
+use super::network;
 
 /// IPPROTO_RAW: what is sent begins with the IPv4 header.
 fn raw_socket() -> Result<Socket, Error> {
@@ -22,7 +20,7 @@ pub fn with_raw_sockets(test: &str, body: impl FnOnce()) {
         Ok(_) => body(),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             assert!(
-                std::env::var_os(ALONE).is_none(),
+                !network::is_alone(),
                 "no raw sockets, not even alone: this test needs CAP_NET_RAW ({error})"
             );
             begin_again_alone(test);
@@ -33,21 +31,8 @@ pub fn with_raw_sockets(test: &str, body: impl FnOnce()) {
 
 fn begin_again_alone(test: &str) {
     let (_, test) = test.split_once("::").expect("the crate and the test");
-    let program = std::env::current_exe().expect("the test's own program");
-    let output = Command::new("unshare")
-        .args(["--net", "--map-root-user", "sh", "-c"])
-        .arg("ip link set lo up && exec \"$0\" --exact \"$1\" --nocapture")
-        .arg(program)
-        .arg(test)
-        .env(ALONE, "1")
-        .output()
-        .unwrap_or_else(|error| panic!("no CAP_NET_RAW, and unshare can't be run: {error}"));
-    let printed = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && printed.contains("1 passed"),
-        "no CAP_NET_RAW here; in a network of its own:\n{printed}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let is_left_out = !network::alone(test, || unreachable!("it is not alone yet"));
+    assert!(!is_left_out, "no CAP_NET_RAW here, and no network of its own where it could be had");
 }
 
 /// Sends one datagram over loopback.

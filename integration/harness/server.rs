@@ -9,6 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::http::{self, Answer, Metrics};
 use super::wire::{Ask, Reply, UdpClient};
 use super::{PATIENCE, back_end, wait_until};
@@ -273,6 +275,24 @@ impl Server {
         Metrics::scrape(self.admin)
     }
 
+    /// What happened to health so far, the oldest first.
+    pub fn events(&self) -> Vec<Value> {
+        let answer = self.get("/api/v1/events?since=0&limit=1000");
+        let report: Value = serde_json::from_str(&answer.body).expect("JSON");
+        report["events"].as_array().unwrap_or_else(|| panic!("{answer:?}")).clone()
+    }
+
+    /// How endpoints changed so far, but for their first results: `up-down tcp://192.0.2.1:80`.
+    pub fn changes(&self) -> Vec<String> {
+        let text = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
+        let is_change = |event: &&Value| event["event"] == "endpoint" && event["from"] != "unknown";
+        let events = self.events();
+        let changes = events.iter().filter(is_change);
+        changes
+            .map(|one| format!("{}-{} {}", text(one, "from"), text(one, "to"), text(one, "target")))
+            .collect()
+    }
+
     /// Writes a zone file as careful tools do: whole, then in its place.
     pub fn write_zone(&self, name: &str, text: &str) {
         let aside = self.zones.join(format!(".{name}"));
@@ -289,7 +309,8 @@ impl Server {
         self.signal("HUP");
     }
 
-    fn signal(&self, name: &str) {
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
         assert!(signal(&self.child, name), "the server is gone:\n{}", self.stderr());
     }
 
