@@ -40,6 +40,12 @@ pub(super) struct Board {
     beat: AtomicU64,
     /// Another board has taken over: nothing is written any more.
     is_retired: Arc<AtomicBool>,
+    hooks: Hooks,
+}
+
+/// What only tests do.
+#[derive(Default)]
+struct Hooks {
     /// The next result crashes its task.
     #[cfg(test)]
     crashes: AtomicBool,
@@ -96,14 +102,8 @@ impl Board {
             throttle: Throttle::default(),
         };
         let beat = AtomicU64::new(monotonic_ms());
-        Ok(Self {
-            inner: Mutex::new(inner),
-            news,
-            beat,
-            is_retired,
-            #[cfg(test)]
-            crashes: AtomicBool::new(false),
-        })
+        let hooks = Hooks::default();
+        Ok(Self { inner: Mutex::new(inner), news, beat, is_retired, hooks })
     }
 
     /// Applies one result: state, view, statistics; then log and sink. Gives the time to wait before the next probe; nothing if the
@@ -118,8 +118,7 @@ impl Board {
     ) -> Option<Duration> {
         let Probed { observation, certificate_ends_s } = probed;
         debug!(%target, result = observation.as_label(), "{observation}");
-        #[cfg(test)]
-        assert!(!self.crashes.swap(false, Ordering::SeqCst), "a crash made by a test");
+        self.hooks.crash();
         let (wait, own_error) = {
             let mut inner = self.lock();
             if self.is_retired.load(Ordering::Relaxed) {
@@ -237,7 +236,7 @@ impl Board {
     /// Has the task crash that brings the next result.
     #[cfg(test)]
     pub(super) fn crash_next(&self) {
-        self.crashes.store(true, Ordering::SeqCst);
+        self.hooks.crashes.store(true, Ordering::SeqCst);
     }
 
     /// Holds the lock for so long that everybody must think that nobody lives here any more.
@@ -245,6 +244,14 @@ impl Board {
     pub(super) fn freeze(&self, time: Duration) {
         let _inner = self.lock();
         thread::sleep(time);
+    }
+}
+
+impl Hooks {
+    #[inline]
+    fn crash(&self) {
+        #[cfg(test)]
+        assert!(!self.crashes.swap(false, Ordering::SeqCst), "a crash made by a test");
     }
 }
 
