@@ -19,8 +19,12 @@ use mmdb_writer::{Ipv4Aliasing, Value, Writer};
 use crate::endpoint::{Condition, Endpoint, Fate};
 use crate::random::Random;
 
-/// How long things go wrong, in milliseconds.
+/// How long things go wrong, in milliseconds; and in a world whose guard holds for longer than ten minutes.
 const TROUBLE_MS: u64 = 600_000;
+const LONG_TROUBLE_MS: u64 = 1_500_000;
+
+/// Such a guard's patience, in seconds.
+const LONG_HOLD_S: u64 = 720;
 
 /// How often the fleet ticks.
 const TICK_MS: u64 = 250;
@@ -51,6 +55,8 @@ enum Event {
     Outage,
     OutageEnds,
     Operator,
+    /// The process ends, and another begins with what the first remembered.
+    Restart,
     Tick,
     Questions,
     Heal,
@@ -85,6 +91,9 @@ pub struct Summary {
     pub holds: u64,
     pub outages: u64,
     pub overrides: u64,
+    pub restarts: u64,
+    /// Outages of ten minutes or more.
+    pub long_outages: u64,
 }
 
 impl Summary {
@@ -95,6 +104,8 @@ impl Summary {
         self.holds += other.holds;
         self.outages += other.outages;
         self.overrides += other.overrides;
+        self.restarts += other.restarts;
+        self.long_outages += other.long_outages;
     }
 }
 
@@ -106,6 +117,7 @@ pub struct World {
     pub snapshot: Snapshot,
     pub view: Arc<View>,
     pub fleet: Fleet,
+    plan: Plan,
     pub check: CheckSpec,
     pub guard: Option<GuardSettings>,
     /// In order of target.
@@ -150,9 +162,10 @@ impl World {
         let (text, pool_of, compliant, fails_closed) = write_zone(&mut random);
         let snapshot = compile(&text);
         let check = draw_check(&mut random);
-        let guard = random.percent(85).then(|| GuardSettings {
-            hold: Duration::from_secs(random.between(60, 300)),
-            ..GuardSettings::default()
+        let guard = random.percent(85).then(|| {
+            let short = random.between(60, 300);
+            let hold = if random.percent(10) { LONG_HOLD_S } else { short };
+            GuardSettings { hold: Duration::from_secs(hold), ..GuardSettings::default() }
         });
         let targets = snapshot.targets.iter().map(|target| {
             let mut target = target.clone();
@@ -175,6 +188,7 @@ impl World {
             snapshot,
             view,
             fleet,
+            plan,
             check,
             guard,
             endpoints,
@@ -195,14 +209,19 @@ impl World {
             summary: Summary::default(),
             history: Vec::new(),
         };
-        world.populate(&plan, adopted.started);
+        world.watch(adopted.started);
+        world.populate();
         world
     }
 
-    fn populate(&mut self, plan: &Plan, started: Vec<NewMember>) {
+    /// Probes new members, those of which something is remembered at their place in the interval.
+    fn watch(&mut self, started: Vec<NewMember>) {
         for member in started {
-            let endpoint = plan.targets.iter().position(|target| *target == member.target);
+            let targets = &mut self.plan.targets.iter();
+            let endpoint = targets.position(|target| *target == member.target);
             let place = self.members.len();
+            let every = millis(self.check.every);
+            let first = if member.is_resumed { self.random.below(every) } else { 0 };
             self.places.insert(member.id, place);
             self.members.push(Some(Watching {
                 id: member.id,
@@ -212,20 +231,31 @@ impl World {
                 is_wanted: false,
                 is_first: true,
             }));
-            self.at(self.now, Event::Probe { place, wait: 0 });
+            self.at(self.now + first, Event::Probe { place, wait: 0 });
         }
+    }
+
+    /// How long things go wrong.
+    fn trouble_ms(&self) -> u64 {
+        let is_long = self.guard.is_some_and(|guard| guard.hold.as_secs() == LONG_HOLD_S);
+        if is_long { LONG_TROUBLE_MS } else { TROUBLE_MS }
+    }
+
+    fn populate(&mut self) {
         for endpoint in 0..self.endpoints.len() {
             let first = self.random.between(1_000, 120_000);
             self.at(self.now + first, Event::Fault { endpoint });
         }
         let outage = self.now + self.random.between(30_000, TROUBLE_MS);
         let operator = self.now + self.random.between(10_000, TROUBLE_MS);
+        let restart = self.now + self.random.between(10_000, 2 * TROUBLE_MS);
         for (time, event) in [
             (self.now + TICK_MS, Event::Tick),
             (self.now + QUESTIONS_MS, Event::Questions),
             (outage, Event::Outage),
             (operator, Event::Operator),
-            (self.now + TROUBLE_MS, Event::Heal),
+            (restart, Event::Restart),
+            (self.now + self.trouble_ms(), Event::Heal),
         ] {
             self.at(time, event);
         }
@@ -257,6 +287,7 @@ impl World {
             Event::Outage => self.begin_outage(),
             Event::OutageEnds => self.end_outage(),
             Event::Operator => self.operate(),
+            Event::Restart => self.restart(),
             Event::Tick => {
                 self.fleet.tick(Moment(self.now));
                 self.hear();
@@ -385,7 +416,9 @@ impl World {
         let (network, protected) = (self.network, self.protected.clone());
         self.note(|| format!("our network is {network:?}, protected are {protected:?}"));
         let longest = self.guard.map_or(60_000, |guard| millis(guard.hold) * 9 / 10);
-        let length = self.random.between(1_000, longest);
+        let shortest = if longest > TROUBLE_MS { TROUBLE_MS } else { 1_000 };
+        let length = self.random.between(shortest, longest);
+        self.summary.long_outages += u64::from(length >= TROUBLE_MS);
         self.at(self.now + length, Event::OutageEnds);
     }
 
@@ -396,6 +429,28 @@ impl World {
         self.note(|| "our network is fine again".to_owned());
         let next = self.random.between(60_000, 400_000);
         self.at(self.now + next, Event::Outage);
+    }
+
+    /// As the server does it with a state directory: what is seen next has to begin anew, what is believed has not.
+    fn restart(&mut self) {
+        if self.is_healing {
+            return;
+        }
+        let now = Moment(self.now);
+        let memories = self.fleet.memories(now);
+        self.fleet = Fleet::new(FleetSettings { guard: self.guard, sentinels: Vec::new() });
+        self.view = Arc::new(self.snapshot.new_view());
+        let adopted = self.fleet.adopt(&self.plan, Arc::clone(&self.view), &memories, now);
+        self.set_switches();
+        self.members.iter_mut().for_each(|member| *member = None);
+        self.places.clear();
+        self.watch(adopted.started);
+        self.released_at = self.now;
+        self.summary.restarts += 1;
+        self.note(|| "another process has begun".to_owned());
+        self.judge();
+        let next = self.random.between(60_000, 600_000);
+        self.at(self.now + next, Event::Restart);
     }
 
     /// All is well from now on; what is believed must follow.
