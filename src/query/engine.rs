@@ -12,8 +12,8 @@ use crate::limits::{
 use crate::policy::{NoTrace, Random, Target};
 use crate::snapshot::{Live, Snapshot};
 use crate::wire::{
-    Class, Composer, ExtendedError, OptRecord, Owner, Rcode, RecordType, Rejection, Request,
-    Section, Ttl,
+    Class, Composer, ExtendedError, Labels, OptRecord, Owner, Rcode, RecordType, Rejection,
+    Request, Section, Ttl,
 };
 use crate::zone::{ZoneId, ZoneState};
 
@@ -52,17 +52,64 @@ pub struct Outcome {
 /// Room that a worker keeps from query to query, so that answering takes none.
 #[derive(Debug)]
 pub struct Scratch {
-    pub(super) request: Request,
-    pub(super) chain: Chain,
-    pub random: Random,
+    reading: Reading,
+    /// Queries that were read and not answered yet.
+    ahead: Box<[Reading]>,
+    tools: Tools,
+}
+
+/// What answers are made with.
+#[derive(Debug)]
+struct Tools {
+    chain: Chain,
+    labels: Labels,
+    random: Random,
+}
+
+/// A query, read.
+#[derive(Clone, Debug)]
+struct Reading {
+    request: Request,
+    rejection: Option<Rejection>,
+    /// That of the name, if there is one to look up.
+    fingerprint: u64,
+}
+
+impl Scratch {
+    /// What draws are made from.
+    pub fn random(&mut self) -> &mut Random {
+        &mut self.tools.random
+    }
+}
+
+impl Reading {
+    fn empty() -> Self {
+        Self { request: Request::empty(), rejection: None, fingerprint: 0 }
+    }
 }
 
 impl Scratch {
     /// `seed` should differ between workers, and be unknown outside.
     pub fn new(seed: u64) -> Self {
-        Self { request: Request::empty(), chain: Chain::empty(), random: Random::new(seed) }
+        Self::for_batch(seed, 0)
+    }
+
+    /// The same with room to read so many queries ahead.
+    pub fn for_batch(seed: u64, queries: usize) -> Self {
+        Self {
+            reading: Reading::empty(),
+            ahead: vec![Reading::empty(); queries].into(),
+            tools: Tools {
+                chain: Chain::empty(),
+                labels: Labels::default(),
+                random: Random::new(seed),
+            },
+        }
     }
 }
+
+/// About what a processor's second cache holds beside everything else.
+const CLOSE_BY_OCTETS: usize = 1 << 20;
 
 /// The largest query that this server takes over UDP, as its OPT records say.
 const ADVERTISED_OCTETS: u16 = 1232;
@@ -118,15 +165,58 @@ impl<'a> Engine<'a> {
         client: Client,
         out: &mut [u8],
     ) -> Outcome {
-        let random = scratch.random.clone();
-        let outcome = self.answer_aloud(scratch, message, client, out, &mut NoTrace);
-        if scratch.request.edns.is_some_and(|edns| edns.wants_explanation)
-            && self.snapshot.identity.explains_to(client.address)
-        {
-            scratch.random = random;
+        self.read(&mut scratch.reading, message);
+        let random = scratch.tools.random.clone();
+        let Scratch { reading, tools, .. } = scratch;
+        let outcome = self.answer_reading(reading, tools, message, client, out, &mut NoTrace);
+        if self.explains(&reading.request, client) {
+            scratch.tools.random = random;
             return self.answer_with_reasons(scratch, message, client, out);
         }
         outcome
+    }
+
+    /// Whether reading queries ahead pays: where the names are more than the processor keeps close by.
+    pub fn reads_ahead(&self) -> bool {
+        self.snapshot.catalog.memory_octets() > CLOSE_BY_OCTETS
+    }
+
+    /// Reads messages, and has the memory that their answers are in come closer, all of it at once: one after the other, each query
+    /// would wait for it twice. As many as `scratch` has room for.
+    pub fn read_ahead<'m>(&self, scratch: &mut Scratch, messages: impl Iterator<Item = &'m [u8]>) {
+        let mut count = 0usize;
+        for (reading, message) in scratch.ahead.iter_mut().zip(messages) {
+            self.read(reading, message);
+            count = count.saturating_add(1);
+        }
+        let read = scratch.ahead.get(..count).unwrap_or_default();
+        self.snapshot.catalog.approach(read.iter().map(|reading| reading.fingerprint));
+    }
+
+    /// Answers a message that was read ahead at this place, as [`Engine::answer`] does.
+    pub fn answer_ahead(
+        &self,
+        scratch: &mut Scratch,
+        place: usize,
+        message: &[u8],
+        client: Client,
+        out: &mut [u8],
+    ) -> Outcome {
+        let random = scratch.tools.random.clone();
+        let Scratch { ahead, tools, .. } = scratch;
+        let Some(reading) = ahead.get(place) else { return Outcome::silence() };
+        let outcome = self.answer_reading(reading, tools, message, client, out, &mut NoTrace);
+        if self.explains(&reading.request, client) {
+            scratch.tools.random = random;
+            return self.answer_with_reasons(scratch, message, client, out);
+        }
+        outcome
+    }
+
+    /// Whether the client wants to know why, and may.
+    fn explains(&self, request: &Request, client: Client) -> bool {
+        request.edns.is_some_and(|edns| edns.wants_explanation)
+            && self.snapshot.identity.explains_to(client.address)
     }
 
     /// Answers, and tells `story` how.
@@ -138,35 +228,61 @@ impl<'a> Engine<'a> {
         out: &mut [u8],
         story: &mut impl Story,
     ) -> Outcome {
-        let result = scratch.request.parse(message);
-        let question_end = HEADER_OCTETS.saturating_add(scratch.request.question_octets());
+        self.read(&mut scratch.reading, message);
+        let Scratch { reading, tools, .. } = scratch;
+        self.answer_reading(reading, tools, message, client, out, story)
+    }
+
+    #[inline]
+    fn read(&self, reading: &mut Reading, message: &[u8]) {
+        reading.rejection = reading.request.parse(message).err();
+        reading.fingerprint = match reading.rejection {
+            None => self.snapshot.catalog.fingerprint(reading.request.folded_name()),
+            Some(_) => 0,
+        };
+    }
+
+    #[inline]
+    fn answer_reading(
+        &self,
+        reading: &Reading,
+        tools: &mut Tools,
+        message: &[u8],
+        client: Client,
+        out: &mut [u8],
+        story: &mut impl Story,
+    ) -> Outcome {
+        let Reading { request, rejection, fingerprint } = reading;
+        let Tools { chain, labels, random } = tools;
+        let question_end = HEADER_OCTETS.saturating_add(request.question_octets());
         let question = message.get(HEADER_OCTETS..question_end).unwrap_or_default();
-        let frame = Frame { engine: self, request: &scratch.request, question, client };
-        let found = match result {
-            Err(Rejection::Silence) => return Outcome::silence(),
-            Err(Rejection::Code(rcode)) => return frame.refuse(out, rcode, None),
-            Ok(()) if scratch.request.qclass == Class::CH => return frame.introduce(out),
-            Ok(()) => match refusal(&scratch.request) {
-                Some((rcode, error)) => return frame.refuse(out, rcode, Some(error)),
+        let frame = Frame { engine: self, request, question, client };
+        let found = match rejection {
+            Some(Rejection::Silence) => return Outcome::silence(),
+            Some(Rejection::Code(rcode)) => return frame.refuse(out, labels, *rcode, None),
+            None if request.qclass == Class::CH => return frame.introduce(out, labels),
+            None => match refusal(request) {
+                Some((rcode, error)) => return frame.refuse(out, labels, rcode, Some(error)),
                 None => {
-                    self.snapshot.catalog.find(scratch.request.folded_name(), scratch.request.qtype)
+                    let (name, qtype) = (request.folded_name(), request.qtype);
+                    self.snapshot.catalog.find_by(*fingerprint, name, qtype)
                 }
             },
         };
         let Some(zone) = found.zone() else {
-            return frame.refuse(out, Rcode::REFUSED, Some(NOT_OURS));
+            return frame.refuse(out, labels, Rcode::REFUSED, Some(NOT_OURS));
         };
         if self.snapshot.catalog.zone(zone).is_none_or(|zone| zone.state == ZoneState::Refused) {
-            let outcome = frame.refuse(out, Rcode::SERVFAIL, Some(REFUSED_ZONE));
+            let outcome = frame.refuse(out, labels, Rcode::SERVFAIL, Some(REFUSED_ZONE));
             return Outcome { zone: Some(zone), ..outcome };
         }
-        let Some(composer) = frame.open(out, self.is_stale.then_some(STALE)) else {
+        let Some(composer) = frame.open(out, labels, self.is_stale.then_some(STALE)) else {
             return Outcome::silence();
         };
         let answering = Answering {
             frame,
-            random: &mut scratch.random,
-            chain: &mut scratch.chain,
+            random,
+            chain,
             composer,
             story,
             rcode: Rcode::NOERROR,
@@ -273,9 +389,14 @@ impl<'e> Frame<'e, '_> {
     /// Begins an answer, with room for an OPT record that carries such an error. Nothing if not even the question fits, which
     /// no buffer of ours is too small for.
     #[inline]
-    fn open<'o>(&self, out: &'o mut [u8], error: Option<Reason>) -> Option<Composer<'o>> {
+    fn open<'o>(
+        &self,
+        out: &'o mut [u8],
+        labels: &'o mut Labels,
+        error: Option<Reason>,
+    ) -> Option<Composer<'o>> {
         let reserved = self.opt(error, 0);
-        Composer::start(out, self.limit(), self.question, reserved.as_ref()).ok()
+        Composer::start(out, self.limit(), self.question, reserved.as_ref(), labels).ok()
     }
 
     /// Closes an answer from a zone, and gives its length. An error that came up on the way is told if there is room: none was
@@ -304,20 +425,26 @@ impl<'e> Frame<'e, '_> {
     }
 
     /// An answer without records.
-    fn refuse(&self, out: &mut [u8], rcode: Rcode, error: Option<Reason>) -> Outcome {
+    fn refuse(
+        &self,
+        out: &mut [u8],
+        labels: &mut Labels,
+        rcode: Rcode,
+        error: Option<Reason>,
+    ) -> Outcome {
         let (id, flags) = (self.request.id, self.request.answer_flags());
         let opt = self.opt(error, 0);
         let octets = self
-            .open(out, error)
+            .open(out, labels, error)
             .map_or(0, |composer| composer.finish(id, flags, rcode, opt.as_ref()));
         Outcome { octets, rcode, ..self.outcome() }
     }
 
     /// Answers in the CHAOS class: who this server is, if it may be told (RFC 4892).
-    fn introduce(&self, out: &mut [u8]) -> Outcome {
+    fn introduce(&self, out: &mut [u8], labels: &mut Labels) -> Outcome {
         let identity = &self.engine.snapshot.identity;
         let Some(text) = identity.text_of(self.request.folded_name()) else {
-            return self.refuse(out, Rcode::REFUSED, Some(NOT_OURS));
+            return self.refuse(out, labels, Rcode::REFUSED, Some(NOT_OURS));
         };
         let (id, flags) = (self.request.id, self.request.answer_flags() | FLAG_AUTHORITATIVE);
         let is_asked = matches!(self.request.qtype, RecordType::TXT | RecordType::ANY);
@@ -328,7 +455,7 @@ impl<'e> Frame<'e, '_> {
         }
         let rdata = rdata.get(..=usize::from(length)).unwrap_or_default();
         let kind = (RecordType::TXT, Ttl::ZERO);
-        let octets = self.open(out, None).map_or(0, |mut composer| {
+        let octets = self.open(out, labels, None).map_or(0, |mut composer| {
             let (section, owner) = (Section::Answer, Owner::Question);
             let full = is_asked
                 && composer.push_record_of_class(Class::CH, section, owner, kind, rdata).is_err();

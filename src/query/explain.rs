@@ -159,7 +159,7 @@ impl Engine<'_> {
         client: Client,
         out: &mut [u8],
     ) -> Outcome {
-        let random = scratch.random.clone();
+        let random = scratch.random().clone();
         let mut recorder = Recorder::new(client.address);
         let outcome = self.answer_aloud(scratch, message, client, out, &mut recorder);
         let teller = Teller { snapshot: self.snapshot, view: self.view, now_ms: self.now_ms };
@@ -167,7 +167,7 @@ impl Engine<'_> {
         let text: Vec<String> =
             refusal(&outcome).into_iter().chain(steps).map(|step| step.text).collect();
         let text = text.join("; ");
-        scratch.random = random;
+        *scratch.random() = random;
         let engine = Engine { explanation: Some(&text), ..*self };
         engine.answer_aloud(scratch, message, client, out, &mut NoTrace)
     }

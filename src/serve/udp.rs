@@ -13,9 +13,13 @@ use socket2::Socket;
 
 use super::counters::Tally;
 use super::current_engine;
+use crate::limits::UDP_BATCH;
 use crate::query::{Client, Scratch, Transport};
 use crate::snapshot::Reader;
 use crate::sys::{Batch, Datagram};
+
+/// A batch of fewer datagrams is answered as it comes.
+const WORTH_READING_AHEAD: usize = 4;
 
 /// All that a worker needs.
 #[derive(Debug)]
@@ -36,7 +40,7 @@ impl Worker {
     fn run(mut self) {
         let own = self.socket.local_addr().ok().and_then(|address| address.as_socket());
         let mut batch = Batch::new(own.is_some_and(|address| address.ip().is_unspecified()));
-        let mut scratch = Scratch::new(self.seed);
+        let mut scratch = Scratch::for_batch(self.seed, UDP_BATCH);
         while !self.stop.load(Ordering::Relaxed) {
             match batch.receive(&self.socket) {
                 Ok(_) => self.answer(&mut batch, &mut scratch, own),
@@ -54,16 +58,25 @@ impl Worker {
 
     /// Answers a batch. `own` is the address of the socket: what claims to come from there is forged, and the answer would
     /// only come back to us. On a wildcard address it does, once: it is an answer, and those get none.
+    #[inline(never)]
     fn answer(&mut self, batch: &mut Batch, scratch: &mut Scratch, own: Option<SocketAddr>) {
         let engine = current_engine(self.reader.load());
         let (mut answered, mut forged) = (0usize, 0usize);
-        let unseen = batch.answer_each(|Datagram { query, client, answer }| {
+        let reads_ahead = batch.received() >= WORTH_READING_AHEAD && engine.reads_ahead();
+        if reads_ahead {
+            engine.read_ahead(scratch, batch.queries());
+        }
+        let unseen = batch.answer_each(|Datagram { place, query, client, answer }| {
             if own == Some(client) {
                 forged += 1;
                 return 0;
             }
             let client = Client { address: client.ip().to_canonical(), transport: Transport::Udp };
-            let outcome = engine.answer(scratch, query, client, answer);
+            let outcome = if reads_ahead {
+                engine.answer_ahead(scratch, place, query, client, answer)
+            } else {
+                engine.answer(scratch, query, client, answer)
+            };
             self.tally.count(&outcome);
             answered += usize::from(outcome.octets != 0);
             outcome.octets

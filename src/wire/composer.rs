@@ -87,6 +87,19 @@ impl OptRecord<'_> {
     }
 }
 
+/// Room for what a response remembers of the names in it, to be used again for the next. What is left in it has no meaning.
+#[derive(Clone, Debug)]
+pub struct Labels {
+    /// Where a label is, and the octets of the name from there on, uncompressed.
+    targets: [(u16, u8); COMPRESSION_TARGETS],
+}
+
+impl Default for Labels {
+    fn default() -> Self {
+        Self { targets: [(0, 0); COMPRESSION_TARGETS] }
+    }
+}
+
 /// A response under way.
 #[derive(Debug)]
 pub struct Composer<'a> {
@@ -99,9 +112,8 @@ pub struct Composer<'a> {
     is_truncated: bool,
     /// Length of the question's name.
     question_name: usize,
-    /// Labels that later names may point to: their offset, and the octets of the name from there on, uncompressed. The
-    /// question's are found without.
-    targets: [(u16, u8); COMPRESSION_TARGETS],
+    /// Labels that later names may point to, so many of them. The question's are found without.
+    labels: &'a mut Labels,
     target_count: usize,
     /// Where the RDATA of the latest record with compressible names begins.
     latest_names: usize,
@@ -123,6 +135,7 @@ impl<'a> Composer<'a> {
         limit: usize,
         question: &[u8],
         opt: Option<&OptRecord<'_>>,
+        labels: &'a mut Labels,
     ) -> Result<Self, Full> {
         let reserved = opt.map_or(0, OptRecord::octets);
         let limit = limit.min(buffer.len()).checked_sub(reserved).ok_or(Full)?;
@@ -139,7 +152,7 @@ impl<'a> Composer<'a> {
             has_question: !question.is_empty(),
             is_truncated: false,
             question_name: question.len().saturating_sub(4),
-            targets: [(0, 0); COMPRESSION_TARGETS],
+            labels,
             target_count: 0,
             latest_names: 0,
         })
@@ -252,16 +265,11 @@ impl<'a> Composer<'a> {
         rdata: &[u8],
     ) -> Result<(), Full> {
         let length = u16::try_from(rdata.len()).map_err(|_| Full)?;
-        let mut fixed = [0u8; 10];
-        let parts = [
-            &rtype.0.to_be_bytes()[..],
-            &class.0.to_be_bytes(),
-            &ttl.as_seconds().to_be_bytes(),
-            &length.to_be_bytes(),
-        ];
-        for (to, from) in fixed.iter_mut().zip(parts.into_iter().flatten()) {
-            *to = *from;
-        }
+        let [high, low] = length.to_be_bytes();
+        let [type_high, type_low] = rtype.0.to_be_bytes();
+        let [class_high, class_low] = class.0.to_be_bytes();
+        let [a, b, c, d] = ttl.as_seconds().to_be_bytes();
+        let fixed = [type_high, type_low, class_high, class_low, a, b, c, d, high, low];
         let mark = self.mark();
         let result = self
             .put_owner(owner)
@@ -302,9 +310,10 @@ impl<'a> Composer<'a> {
         let [answers, authorities, additional] = self.counts;
         let numbers =
             [flags, has_question, answers, authorities, additional.saturating_add(opt_count)];
-        let octets = id.into_iter().chain(numbers.into_iter().flat_map(u16::to_be_bytes));
-        for (to, from) in self.buffer.iter_mut().zip(octets) {
-            *to = from;
+        let [flags, questions, answers, authorities, additional] = numbers.map(u16::to_be_bytes);
+        let header = [id, flags, questions, answers, authorities, additional];
+        if let Some((start, _)) = self.buffer.split_first_chunk_mut::<HEADER_OCTETS>() {
+            start.copy_from_slice(header.as_flattened());
         }
         self.length
     }
@@ -404,7 +413,7 @@ impl<'a> Composer<'a> {
             && at < POINTER_LIMIT
         {
             let (Some(slot), Ok(target)) =
-                (self.targets.get_mut(self.target_count), u16::try_from(at))
+                (self.labels.targets.get_mut(self.target_count), u16::try_from(at))
             else {
                 return;
             };
@@ -426,7 +435,7 @@ impl<'a> Composer<'a> {
         if let Some(at) = in_question {
             return u16::try_from(at).ok();
         }
-        let targets = self.targets.get(..self.target_count)?;
+        let targets = self.labels.targets.get(..self.target_count)?;
         // Names of another length can't be equal: most targets are passed over without a look at the message.
         let of_length = targets.iter().filter(|(_, octets)| usize::from(*octets) == name.len());
         of_length
@@ -479,19 +488,33 @@ impl<'a> Composer<'a> {
     }
 
     fn put_opt(&mut self, opt: &OptRecord<'_>, extended: u8) -> Result<(), Full> {
-        self.limit = self.limit.saturating_add(opt.octets());
-        let flags: u16 = if opt.wants_dnssec { 0x8000 } else { 0 };
-        let options = u16::try_from(opt.octets().saturating_sub(OPT_PREFIX)).map_err(|_| Full)?;
-        self.put(&[0])?;
-        self.put(&RecordType::OPT.0.to_be_bytes())?;
-        self.put(&opt.payload.to_be_bytes())?;
-        self.put(&[extended, 0])?;
-        self.put(&flags.to_be_bytes())?;
-        self.put(&options.to_be_bytes())?;
+        let octets = opt.octets();
+        self.limit = self.limit.saturating_add(octets);
+        let options = u16::try_from(octets.saturating_sub(OPT_PREFIX)).map_err(|_| Full)?;
+        let [[type_high, type_low], payload, options] =
+            [RecordType::OPT.0, opt.payload, options].map(u16::to_be_bytes);
+        let [payload_high, payload_low] = payload;
+        let dnssec = if opt.wants_dnssec { 0x80 } else { 0 };
+        let [options_high, options_low] = options;
+        let fixed: [u8; OPT_PREFIX] = [
+            0,
+            type_high,
+            type_low,
+            payload_high,
+            payload_low,
+            extended,
+            0,
+            dnssec,
+            0,
+            options_high,
+            options_low,
+        ];
+        self.put(&fixed)?;
+        if octets == OPT_PREFIX {
+            return Ok(());
+        }
         if let Some((subnet, scope)) = opt.subnet {
-            let family = subnet.family().to_be_bytes();
-            let prefix = [subnet.source(), scope];
-            self.put_option(OPTION_CLIENT_SUBNET, &[&family, &prefix, subnet.octets()])?;
+            self.put_subnet(subnet, scope)?;
         }
         if let Some((code, text)) = opt.error {
             let code = code.0.to_be_bytes();
@@ -508,6 +531,24 @@ impl<'a> Composer<'a> {
             Some(tenths) => self.put_option(OPTION_TCP_KEEPALIVE, &[&tenths.to_be_bytes()]),
             None => Ok(()),
         }
+    }
+
+    fn put_subnet(&mut self, subnet: ClientSubnet, scope: u8) -> Result<(), Full> {
+        let address = subnet.octets();
+        let length = u16::try_from(address.len()).map_err(|_| Full)?.saturating_add(4);
+        let [[code_high, code_low], [length_high, length_low], [family_high, family_low]] =
+            [OPTION_CLIENT_SUBNET, length, subnet.family()].map(u16::to_be_bytes);
+        self.put(&[
+            code_high,
+            code_low,
+            length_high,
+            length_low,
+            family_high,
+            family_low,
+            subnet.source(),
+            scope,
+        ])?;
+        self.put(address)
     }
 
     fn put_option(&mut self, code: u16, parts: &[&[u8]]) -> Result<(), Full> {
@@ -537,8 +578,9 @@ mod tests {
     }
 
     fn compose(limit: usize, write: impl FnOnce(&mut Composer<'_>)) -> Vec<u8> {
-        let mut buffer = [0u8; 4096];
-        let mut composer = Composer::start(&mut buffer, limit, QUESTION, None).unwrap();
+        let (mut buffer, mut labels) = ([0u8; 4096], Labels::default());
+        let mut composer =
+            Composer::start(&mut buffer, limit, QUESTION, None, &mut labels).unwrap();
         write(&mut composer);
         let length = composer.finish([1, 2], 0x8400, Rcode::NOERROR, None);
         buffer[..length].to_vec()
@@ -566,8 +608,8 @@ mod tests {
         let rdata = [name("a.hosting.example"), name("b.hosting.example"), name("x.ip6.arpa")];
         let octets = encode(RecordType::PTR, &rdata);
         let records = Records { rtype: RecordType::PTR, count: 3, octets: &octets };
-        let mut buffer = [0u8; 512];
-        let mut composer = Composer::start(&mut buffer, 512, &question, None).unwrap();
+        let (mut buffer, mut labels) = ([0u8; 512], Labels::default());
+        let mut composer = Composer::start(&mut buffer, 512, &question, None, &mut labels).unwrap();
         composer.push_records(Section::Answer, Owner::Question, &records, 0).unwrap();
         let length = composer.finish([0; 2], 0x8000, Rcode::NOERROR, None);
         let answers = &buffer[HEADER_OCTETS + question.len()..length];
@@ -633,11 +675,12 @@ mod tests {
             server: Some(b"ns1"),
             keepalive: Some(100),
         };
-        let mut buffer = [0u8; 512];
+        let (mut buffer, mut labels) = ([0u8; 512], Labels::default());
         let rdata: Vec<Box<[u8]>> = (0..40u8).map(|i| vec![10, 0, 0, i].into()).collect();
         let octets = encode(RecordType::A, &rdata[..29]);
         let records = Records { rtype: RecordType::A, count: 28, octets: &octets };
-        let mut composer = Composer::start(&mut buffer, 512, QUESTION, Some(&opt)).unwrap();
+        let mut composer =
+            Composer::start(&mut buffer, 512, QUESTION, Some(&opt), &mut labels).unwrap();
         assert_eq!(composer.push_records(Section::Answer, Owner::Question, &records, 0), Err(Full));
         let length = composer.finish([0, 0], 0x8000, Rcode::BADVERS, Some(&opt));
         let tail = &buffer[HEADER_OCTETS + QUESTION.len()..length];

@@ -32,13 +32,17 @@ pub struct Request {
     /// The four leading octets of the header: id and flags.
     pub id: [u8; 2],
     pub flags: u16,
-    /// The question's name with ASCII letters in lower case (RFC 4343), in the first `name_octets` octets.
-    folded: [u8; NAME_OCTETS],
+    /// The question's name with ASCII letters in lower case (RFC 4343), in the first `name_octets` octets. Lower case is made sixteen
+    /// octets at a time, and what is behind the name has no meaning.
+    folded: [u8; FOLDED_OCTETS],
     name_octets: u8,
     pub qtype: RecordType,
     pub qclass: Class,
     pub edns: Option<Edns>,
 }
+
+/// The longest name, rounded up.
+const FOLDED_OCTETS: usize = NAME_OCTETS.next_multiple_of(16);
 
 /// What to do with a message that is no query to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +69,7 @@ impl Request {
         Self {
             id: [0; 2],
             flags: 0,
-            folded: [0; NAME_OCTETS],
+            folded: [0; FOLDED_OCTETS],
             name_octets: 0,
             qtype: RecordType(0),
             qclass: Class::IN,
@@ -141,7 +145,10 @@ impl Request {
         let folded = self.folded.get_mut(..name.len()).ok_or(Malformed)?;
         folded.copy_from_slice(name);
         // Label lengths are below `A`, so that the whole name folds at once.
-        folded.make_ascii_lowercase();
+        let (chunks, _) = self.folded.as_chunks_mut::<16>();
+        for chunk in chunks.iter_mut().take(name.len().div_ceil(16)) {
+            chunk.make_ascii_lowercase();
+        }
         self.name_octets = u8::try_from(name.len()).map_err(|_| Malformed)?;
         (self.qtype, self.qclass) = (qtype, qclass);
         Ok(())

@@ -119,10 +119,21 @@ impl Catalog {
         self.table.nodes()
     }
 
+    /// Has the memory of the nodes with these fingerprints come closer to the processor, all of it at once.
+    pub fn approach(&self, fingerprints: impl Iterator<Item = u64>) {
+        self.table.approach(fingerprints);
+    }
+
     /// Where a question for `name` (in lower case, uncompressed) and `qtype` leads.
     #[inline]
     pub fn find(&self, name: &[u8], qtype: RecordType) -> Found<'_> {
-        match self.table.find(name) {
+        self.find_by(self.table.hash(name), name, qtype)
+    }
+
+    /// The same by the name's fingerprint.
+    #[inline]
+    pub fn find_by(&self, fingerprint: u64, name: &[u8], qtype: RecordType) -> Found<'_> {
+        match self.table.find_by(fingerprint, name) {
             Some(node) if qtype == RecordType::DS && node.has(APEX) => {
                 match self.find_parent_side(node) {
                     Some(parent_side) if parent_side.has(OCCLUDED) => self.find_above(name),
