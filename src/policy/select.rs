@@ -196,6 +196,10 @@ impl<T: Trace> Selection<'_, T> {
         rtype: RecordType,
         mut take: impl FnMut(&'p [u8], Horizon) -> bool,
     ) {
+        if let ([only], None) = (pool.endpoints.as_slice(), self.lot) {
+            self.only_endpoint(pool, only, rtype, take);
+            return;
+        }
         let eligible = self.eligible(pool, rtype);
         let most = u32::try_from(ANSWER_ENDPOINTS).unwrap_or(u32::MAX);
         let eligible =
@@ -209,6 +213,22 @@ impl<T: Trace> Selection<'_, T> {
             if !take(&endpoint.rdata, horizon) {
                 return;
             }
+        }
+    }
+
+    /// Hands out the endpoint of a pool that has no other, up or not.
+    #[inline]
+    fn only_endpoint<'p>(
+        &mut self,
+        pool: &'p BoundPool,
+        only: &'p BoundEndpoint,
+        rtype: RecordType,
+        mut take: impl FnMut(&'p [u8], Horizon) -> bool,
+    ) {
+        if only.rtype == rtype && is_allowed(self.restriction(), only) {
+            // For how soon that could change.
+            self.is_up(pool, only, &Known::default());
+            take(&only.rdata, self.horizon.get());
         }
     }
 

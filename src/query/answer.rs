@@ -406,6 +406,13 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         };
         let apex = zone.apex.as_wire();
         let is_above_question = ends_in(self.frame.request.folded_name(), apex);
+        if is_above_question
+            && ttl.is_none()
+            && let Some(template) = zone.negative_template()
+            && let Owner::At(owner) = self.owner_above(Owner::Question, apex)
+        {
+            return self.composer.push_template(Section::Authority, template, owner);
+        }
         let owner = if is_above_question {
             self.owner_above(Owner::Question, apex)
         } else {

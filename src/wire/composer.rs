@@ -7,7 +7,7 @@
 use super::options::{
     OPTION_CLIENT_SUBNET, OPTION_EXTENDED_ERROR, OPTION_NSID, OPTION_TCP_KEEPALIVE,
 };
-use super::records::{QUESTION_POINTER, RECORD_PREFIX, Records, compressible_names};
+use super::records::{QUESTION_POINTER, RECORD_PREFIX, Records, Template, compressible_names};
 use super::subnet::ClientSubnet;
 use super::types::{Class, ExtendedError, Rcode, RecordType, Ttl};
 use crate::limits::{COMPRESSION_TARGETS, HEADER_OCTETS, NAME_LABELS};
@@ -202,6 +202,24 @@ impl<'a> Composer<'a> {
             self.rewind(mark);
         }
         result
+    }
+
+    /// Writes a record whose owner stands at an offset in the question, or nothing if it does not fit.
+    pub fn push_template(
+        &mut self,
+        section: Section,
+        template: &Template,
+        owner: u16,
+    ) -> Result<(), Full> {
+        let start = self.length;
+        self.put(template.octets())?;
+        let pointer = (0xc000 | owner).to_be_bytes();
+        for at in template.pointers() {
+            let at = start.saturating_add(*at);
+            let place = self.buffer.get_mut(at..at.saturating_add(pointer.len())).ok_or(Full)?;
+            place.copy_from_slice(&pointer);
+        }
+        self.count(section, 1)
     }
 
     fn push_each(
@@ -615,6 +633,27 @@ mod tests {
         let answers = &buffer[HEADER_OCTETS + question.len()..length];
         assert_eq!(answers.len(), 3 * 12 + 19 + 4 + 4, "{answers:02x?}");
         assert!(answers.ends_with(b"\x00\x04\x01x\xc0\x4c"), "{answers:02x?}");
+    }
+
+    #[test]
+    fn a_template_is_the_record_with_pointers_into_the_question() {
+        let rdata = [&name("ns.Example.com")[..], &name("root.example.net"), &[7; 20]].concat();
+        let octets = encode(RecordType::SOA, &[rdata.into()]);
+        let template = Template::of(RecordType::SOA, &name("example.com"), &octets).unwrap();
+        let message = compose(512, |composer| {
+            composer.push_template(Section::Authority, &template, 16).unwrap();
+        });
+        let record = &message[HEADER_OCTETS + QUESTION.len()..];
+        let names = [&b"\x02ns\xc0\x10"[..], &name("root.example.net")].concat();
+        assert_eq!(record[..2], [0xc0, 16]);
+        assert_eq!(record[10..12], u16::try_from(names.len() + 20).unwrap().to_be_bytes());
+        assert_eq!(record[12..], [&names[..], &[7; 20]].concat());
+        assert_eq!(message[6..12], [0, 0, 0, 1, 0, 0]);
+        let mut full = Vec::new();
+        compose(40, |composer| {
+            full.push(composer.push_template(Section::Authority, &template, 16));
+        });
+        assert_eq!(full, [Err(Full)]);
     }
 
     #[test]

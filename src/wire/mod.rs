@@ -24,7 +24,7 @@ mod types;
 pub use composer::{Composer, Full, Labels, Mark, OptRecord, Owner, Section};
 pub use name::{Name, NameError, ends_in};
 pub use reader::{Malformed, Reader};
-pub use records::{Records, brings_hosts, host_of};
+pub use records::{Records, Template, brings_hosts, host_of};
 pub use request::{Edns, Rejection, Request};
 pub use subnet::ClientSubnet;
 pub use types::{Class, ExtendedError, Opcode, Rcode, RecordType, Serial, Ttl, UnknownRecordType};

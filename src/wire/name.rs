@@ -202,7 +202,8 @@ pub fn ends_in(name: &[u8], ancestor: &[u8]) -> bool {
         };
         rest = next;
     }
-    rest.eq_ignore_ascii_case(ancestor)
+    // Most times both are in lower case.
+    rest == ancestor || rest.eq_ignore_ascii_case(ancestor)
 }
 
 /// A name under construction, on the stack. It goes on counting where it is full, so that an error can say how long the

@@ -4,6 +4,7 @@
 //! owner in nearly every answer; the composer writes another owner where it must. Names in RDATA stay uncompressed here:
 //! what they may share with a message is only known then.
 
+use super::name::ends_in;
 use super::reader::Reader;
 use super::types::{RecordType, Ttl};
 
@@ -57,6 +58,53 @@ impl<'a> Records<'a> {
     pub fn ttl(&self) -> u32 {
         let ttl = self.octets.get(6..10).and_then(|octets| octets.first_chunk::<4>());
         ttl.map_or(0, |octets| u32::from_be_bytes(*octets))
+    }
+}
+
+/// A record of a type with compressible names whose owner is at or above the name of every question that it answers: written once at
+/// load, but for where the owner stands in the question.
+#[derive(Clone, Debug, Default)]
+pub struct Template {
+    octets: Box<[u8]>,
+    /// Where pointers to the owner's name belong.
+    pointers: Box<[usize]>,
+}
+
+impl Template {
+    /// Writes a record in the form of [`Records`]. Its names at or below the owner are compressed against it, others are not.
+    /// Nothing if it is no such record.
+    pub fn of(rtype: RecordType, owner: &[u8], record: &[u8]) -> Option<Self> {
+        let (before, names) = compressible_names(rtype)?;
+        let (prefix, rdata) = record.split_at_checked(RECORD_PREFIX)?;
+        let (mut octets, mut pointers) = (prefix.to_vec(), vec![0usize]);
+        let (fixed, mut rest) = rdata.split_at_checked(before)?;
+        octets.extend_from_slice(fixed);
+        for _ in 0..names {
+            let name = Reader::new(rest).question_name().ok()?;
+            rest = rest.get(name.len()..)?;
+            // A root would be pointed to by more octets than it has.
+            let is_below = owner.len() > QUESTION_POINTER.len() && ends_in(name, owner);
+            let own = if is_below { name.len().saturating_sub(owner.len()) } else { name.len() };
+            octets.extend_from_slice(name.get(..own)?);
+            if is_below {
+                pointers.push(octets.len());
+                octets.extend_from_slice(&QUESTION_POINTER);
+            }
+        }
+        octets.extend_from_slice(rest);
+        let length = u16::try_from(octets.len().checked_sub(RECORD_PREFIX)?).ok()?;
+        octets
+            .get_mut(RECORD_PREFIX.checked_sub(2)?..RECORD_PREFIX)?
+            .copy_from_slice(&length.to_be_bytes());
+        Some(Self { octets: octets.into(), pointers: pointers.into() })
+    }
+
+    pub(super) fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    pub(super) fn pointers(&self) -> &[usize] {
+        &self.pointers
     }
 }
 

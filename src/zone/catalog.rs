@@ -12,7 +12,7 @@ use super::table::{
     TableBuilder, TableFull,
 };
 use crate::limits::{NAME_LABELS, NAME_OCTETS};
-use crate::wire::{Name, RecordType, Records, Ttl, ends_in};
+use crate::wire::{Name, RecordType, Records, Template, Ttl, ends_in};
 
 /// A zone, by its place in [`Catalog::zones`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +33,8 @@ pub struct ServedZone {
     pub state: ZoneState,
     /// The SOA with the TTL of negative answers: the lower of its own and its MINIMUM field (RFC 2308 §3).
     negative_soa: Box<[u8]>,
+    /// The same for questions at or below the apex. Nothing for a refused zone, and for one that is the root.
+    negative_template: Option<Template>,
 }
 
 impl ServedZone {
@@ -40,6 +42,11 @@ impl ServedZone {
     pub fn negative_soa(&self) -> Option<Records<'_>> {
         let soa = Records { rtype: RecordType::SOA, count: 1, octets: &self.negative_soa };
         (self.state == ZoneState::Served).then_some(soa)
+    }
+
+    /// The same, ready but for where the apex stands in the question, if the question's name is at or below it.
+    pub fn negative_template(&self) -> Option<&Template> {
+        self.negative_template.as_ref()
     }
 }
 
@@ -284,14 +291,22 @@ impl CatalogBuilder {
         }
         let soa = owners.iter().filter(|owner| owner.name == apex).flat_map(|owner| owner.rrsets);
         let soa = soa.into_iter().find(|rrset| rrset.rtype == RecordType::SOA);
-        let negative_soa = soa.map(encode_negative_soa).unwrap_or_default().into();
+        let negative_soa: Box<[u8]> = soa.map(encode_negative_soa).unwrap_or_default().into();
+        let negative_template = Some(apex.as_wire())
+            .filter(|apex| apex.len() > 1)
+            .and_then(|apex| Template::of(RecordType::SOA, apex, &negative_soa));
         // These exist even without records. What stands in front of them in the list, under the same name, is kept.
         let empty = |name| Owner { name, rrsets: &[], route: None };
         owners.extend(nested.between.iter().chain([apex]).map(empty));
         // Canonical order: every name comes after its ancestors. Most sources have it already.
         owners.sort_by(|one, other| one.name.cmp(other.name));
         Walk::new(self, zone, apex).enter_all(&owners)?;
-        self.zones.push(ServedZone { apex: apex.clone(), state: ZoneState::Served, negative_soa });
+        self.zones.push(ServedZone {
+            apex: apex.clone(),
+            state: ZoneState::Served,
+            negative_soa,
+            negative_template,
+        });
         Ok(())
     }
 
@@ -306,6 +321,7 @@ impl CatalogBuilder {
             apex: apex.clone(),
             state: ZoneState::Refused,
             negative_soa: [].into(),
+            negative_template: None,
         });
         Ok(())
     }
