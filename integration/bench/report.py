@@ -44,7 +44,8 @@ def table(results):
     servers = [name for name in EVERYBODY if name in results["titles"]]
     caption = (
         f"Commit `{results['commit']}` on {results['machine']}: microseconds of processor time per answered query, if nothing\n"
-        f"else is said; median of {results['rounds']} rounds of {results['seconds']:g} s. No figure: the server has nothing of the kind.")
+        f"else is said; median of {results['rounds']} rounds of {results['seconds']:g} s. "
+        "No figure: the server has nothing of the kind.")
     titles = " | ".join(results["titles"][name] for name in servers)
     lines = [caption, "", f"| | {titles} |", "|---|" + "---:|" * len(servers)]
     for row in rows():
