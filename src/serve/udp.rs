@@ -16,7 +16,7 @@ use super::current_engine;
 use crate::limits::UDP_BATCH;
 use crate::query::{Client, Scratch, Transport};
 use crate::snapshot::Reader;
-use crate::sys::{Batch, Datagram};
+use crate::sys::{Batch, Datagram, run_soon};
 
 /// A batch of fewer datagrams is answered as it comes.
 const WORTH_READING_AHEAD: usize = 4;
@@ -34,7 +34,10 @@ pub(super) struct Worker {
 impl Worker {
     /// Runs the worker on a thread of its own until it is told to stop.
     pub(super) fn spawn(self, name: String) -> io::Result<JoinHandle<()>> {
-        std::thread::Builder::new().name(name).spawn(move || self.run())
+        std::thread::Builder::new().name(name).spawn(move || {
+            run_soon();
+            self.run();
+        })
     }
 
     fn run(mut self) {

@@ -297,9 +297,12 @@ impl CatalogBuilder {
             .and_then(|apex| Template::of(RecordType::SOA, apex, &negative_soa));
         // These exist even without records. What stands in front of them in the list, under the same name, is kept.
         let empty = |name| Owner { name, rrsets: &[], route: None };
-        owners.extend(nested.between.iter().chain([apex]).map(empty));
+        let is_there = owners.first().is_some_and(|first| first.name == apex);
+        owners.extend(nested.between.iter().chain((!is_there).then_some(apex)).map(empty));
         // Canonical order: every name comes after its ancestors. Most sources have it already.
-        owners.sort_by(|one, other| one.name.cmp(other.name));
+        if !owners.is_sorted_by(|one, other| one.name <= other.name) {
+            owners.sort_by(|one, other| one.name.cmp(other.name));
+        }
         Walk::new(self, zone, apex).enter_all(&owners)?;
         self.zones.push(ServedZone {
             apex: apex.clone(),
