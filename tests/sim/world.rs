@@ -229,7 +229,7 @@ impl World {
                 wait: Some(0),
                 waits: 0,
                 is_wanted: false,
-                is_first: true,
+                is_first: !member.is_resumed,
             }));
             self.at(self.now + first, Event::Probe { place, wait: 0 });
         }
