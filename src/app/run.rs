@@ -40,7 +40,7 @@ use crate::snapshot::{
     Generation, GeoSources, Ingredients, Live, Published, Snapshot, SnapshotError,
 };
 use crate::store::{Journal, State, StoreError};
-use crate::sys::{keep_freed_memory, raise_descriptor_limit, random_seed, return_freed_memory};
+use crate::sys::{raise_descriptor_limit, random_seed, return_freed_memory};
 
 /// Why the server does not run.
 #[derive(Debug)]
@@ -111,7 +111,6 @@ impl From<io::Error> for ServeError {
 /// Serves until the process is told to stop.
 pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     end_at_panics();
-    keep_freed_memory();
     let mut signals = Signals::install()?;
     let watch = Watch::new(settings.geo_files());
     let geo = read_sources(&settings).map_err(ServeError::Database)?;

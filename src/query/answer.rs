@@ -410,9 +410,11 @@ impl<'e, S: Story> Answering<'e, '_, S> {
             && ttl.is_none()
             && let Some(template) = zone.negative_template()
             && let Owner::At(owner) = self.owner_above(Owner::Question, apex)
+            && self.composer.push_template(Section::Authority, template, owner).is_ok()
         {
-            return self.composer.push_template(Section::Authority, template, owner);
+            return Ok(());
         }
+        // What did not fit may do so with all names compressed.
         let owner = if is_above_question {
             self.owner_above(Owner::Question, apex)
         } else {

@@ -66,7 +66,7 @@ enum Job {
 pub const STATE_THREAD_NAME: &str = "meridian-state";
 
 /// Writes until there is nothing more to write; a panic is told like an error of the disk, and is the end of it.
-fn write(writer: Writer, queue: &Receiver<Job>) {
+fn write(writer: Writer, queue: Receiver<Job>) {
     let standing = Arc::clone(&writer.standing);
     if catch_unwind(AssertUnwindSafe(|| writer.write_until_closed(queue))).is_err() {
         tracing::error!(
@@ -86,7 +86,7 @@ impl State {
         let (jobs, queue) = sync_channel(STATE_QUEUE);
         let spawned = thread::Builder::new()
             .name(STATE_THREAD_NAME.to_owned())
-            .spawn(move || write(writer, &queue));
+            .spawn(move || write(writer, queue));
         if let Err(error) = spawned {
             tracing::error!("nothing is written to the state directory, no thread: {error}");
             standing.note_failure(&error.to_string());
@@ -203,7 +203,7 @@ impl Writer {
         }
     }
 
-    fn write_until_closed(mut self, queue: &Receiver<Job>) {
+    fn write_until_closed(mut self, queue: Receiver<Job>) {
         loop {
             let now = Instant::now();
             let wait = match self.unwritten.is_empty() && self.ledger.is_some() {
@@ -216,6 +216,8 @@ impl Writer {
                     let _ = self.commit();
                     // The file is whole only when it is closed.
                     drop(self);
+                    // What comes from now on finds nobody, and is counted.
+                    drop(queue);
                     let _ = done.send(());
                     return;
                 }

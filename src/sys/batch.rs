@@ -36,6 +36,12 @@ const OPEN_GROUPS: usize = 16;
 /// Octets of such a message: what fits into an IPv4 packet with its headers.
 const GROUP_OCTETS: usize = 65_000;
 
+/// Octets of the headers of IPv6 and UDP, which kernels before 5.17 count with the segments.
+const HEADER_OCTETS: usize = 48;
+
+/// Batches until it is tried again to send several answers as one message: what refuses them may be the way to one client.
+const BATCHES_UNGROUPED: u32 = 10_000;
+
 /// Everything that the kernel reads and writes. All-zero octets are a valid value of each field.
 #[repr(C)]
 struct Arena {
@@ -62,8 +68,8 @@ pub struct Batch {
     outgoing: usize,
     /// Messages that may take one more answer, each at the place of its client.
     groups: [Option<Group>; OPEN_GROUPS],
-    /// The kernel has not refused messages of several answers.
-    may_group: bool,
+    /// So many batches are sent one by one, since kernel or device refused messages of several answers.
+    ungrouped: u32,
     /// The sockets tell where each datagram was sent to, and answers leave from there.
     has_destination: bool,
 }
@@ -73,6 +79,8 @@ pub struct Batch {
 struct Group {
     message: usize,
     client: SocketAddr,
+    /// Octets of the control message with the address that was asked; 0 without one.
+    destination: usize,
     /// The first datagram that it answers.
     first: usize,
     /// The length of each answer in it.
@@ -104,7 +112,7 @@ impl Batch {
             received: 0,
             outgoing: 0,
             groups: [None; OPEN_GROUPS],
-            may_group: true,
+            ungrouped: 0,
             has_destination,
         };
         for index in 0..UDP_BATCH {
@@ -236,9 +244,15 @@ impl Batch {
         }
         let message = self.outgoing;
         self.begin_message(index, length, destination);
-        if self.may_group {
-            self.groups[place] =
-                Some(Group { message, client, first: index, segment: length, octets: length });
+        if self.ungrouped == 0 {
+            self.groups[place] = Some(Group {
+                message,
+                client,
+                destination,
+                first: index,
+                segment: length,
+                octets: length,
+            });
         }
     }
 
@@ -292,8 +306,9 @@ impl Batch {
         let arena = self.arena.as_ptr();
         // SAFETY: the kernel is not at work; places inside the arena that do not overlap (a datagram begins one group at most, and
         // joins another later), used until the function ends.
-        let (first, control, answer, vectors_of, outgoing) = unsafe {
+        let (control_of_first, first, control, answer, vectors_of, outgoing) = unsafe {
             (
+                &raw mut (*arena).controls[group.first],
                 &mut (*arena).controls[group.first],
                 &(*arena).controls[index],
                 &raw mut (*arena).answers[index],
@@ -301,8 +316,11 @@ impl Batch {
                 &mut (*arena).outgoing[group.message].msg_hdr,
             )
         };
+        let octets = group.octets + length;
         let fits = length <= group.segment
-            && group.octets + length <= GROUP_OCTETS
+            && destination == group.destination
+            && octets <= GROUP_OCTETS
+            && octets + HEADER_OCTETS <= GROUP_ANSWERS * group.segment
             && vectors(outgoing) < GROUP_ANSWERS
             && first.0[..destination] == control.0[..destination];
         if !fits {
@@ -310,7 +328,7 @@ impl Batch {
         }
         if vectors(outgoing) == 1 {
             let octets = add_segment(first, destination, group.segment);
-            outgoing.msg_control = std::ptr::from_mut(first).cast();
+            outgoing.msg_control = control_of_first.cast();
             outgoing.msg_controllen = octets as _;
         }
         vectors_of[vectors(outgoing)] = iovec { iov_base: answer.cast(), iov_len: length };
@@ -343,7 +361,7 @@ impl Batch {
                     if error.kind() == io::ErrorKind::Interrupted {
                         continue;
                     }
-                    if self.answers_in(next) > 1 {
+                    if self.answers_in(next) > 1 && is_refusal(&error) {
                         sent += self.send_one_by_one(socket, next, &error);
                     }
                     next += 1;
@@ -351,6 +369,7 @@ impl Batch {
             }
         }
         self.outgoing = 0;
+        self.ungrouped = self.ungrouped.saturating_sub(1);
         sent
     }
 
@@ -360,7 +379,7 @@ impl Batch {
         vectors(unsafe { &(*self.arena.as_ptr()).outgoing[message].msg_hdr })
     }
 
-    /// Sends the answers of a message that was refused as a whole, and remembers if all such messages will be.
+    /// Sends the answers of a message that was refused as a whole, and tries no other for some time.
     fn send_one_by_one(&mut self, socket: &Socket, message: usize, error: &io::Error) -> usize {
         // SAFETY: a place inside the arena; the kernel is not at work.
         let whole = unsafe { (&raw const (*self.arena.as_ptr()).outgoing[message].msg_hdr).read() };
@@ -376,11 +395,9 @@ impl Batch {
             sent += usize::from(result >= 0);
         }
         // A client to whom nothing can be sent says nothing of the others.
-        let refusals = [libc::EIO, libc::EINVAL, libc::EOPNOTSUPP, libc::ENOPROTOOPT];
-        let is_refusal = error.raw_os_error().is_some_and(|code| refusals.contains(&code));
-        if self.may_group && is_refusal && sent > 0 {
-            self.may_group = false;
-            tracing::info!(%error, "answers to one client leave one by one: no UDP_SEGMENT here");
+        if sent > 0 && self.ungrouped == 0 {
+            self.ungrouped = BATCHES_UNGROUPED;
+            tracing::debug!(%error, "answers to one client leave one by one for some time");
         }
         sent
     }
@@ -449,6 +466,12 @@ fn forget_interface(control: &mut Control, octets: usize) -> bool {
     }
 }
 
+/// Whether the kernel or a device says that it does not send several answers as one message, or not these.
+fn is_refusal(error: &io::Error) -> bool {
+    let codes = [libc::EIO, libc::EINVAL, libc::EOPNOTSUPP, libc::ENOPROTOOPT, libc::EMSGSIZE];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
 /// Where the message to a client is looked for. Ports differ in their lower bits most.
 fn place_of(client: SocketAddr) -> usize {
     usize::from(client.port() ^ client.port() >> 4) % OPEN_GROUPS
@@ -471,15 +494,14 @@ const SEGMENT_OCTETS: usize = 24;
 
 /// Writes the control message that has the kernel cut a message into segments, behind what is there. Gives the octets of both.
 fn add_segment(control: &mut Control, octets: usize, segment: usize) -> usize {
-    let header = cmsghdr {
-        cmsg_len: (size_of::<cmsghdr>() + size_of::<u16>()) as _,
-        cmsg_level: libc::SOL_UDP,
-        cmsg_type: libc::UDP_SEGMENT,
-    };
     let start = octets.next_multiple_of(align_of::<cmsghdr>());
-    assert!(start + SEGMENT_OCTETS <= control.0.len());
-    // SAFETY: the place is inside the control's octets, as was just checked, and aligned as they are.
-    unsafe { control.0.as_mut_ptr().add(start).cast::<cmsghdr>().write(header) };
+    // Not every kernel's header ends with its last field.
+    control.0[start..start + SEGMENT_OCTETS].fill(0);
+    // SAFETY: the place is inside the control's octets, as the line above has checked, aligned as they are, and zero is a valid header.
+    let header = unsafe { &mut *control.0.as_mut_ptr().add(start).cast::<cmsghdr>() };
+    header.cmsg_len = (size_of::<cmsghdr>() + size_of::<u16>()) as _;
+    header.cmsg_level = libc::SOL_UDP;
+    header.cmsg_type = libc::UDP_SEGMENT;
     let length = u16::try_from(segment).unwrap_or(u16::MAX).to_ne_bytes();
     let at = start + size_of::<cmsghdr>();
     control.0[at..at + length.len()].copy_from_slice(&length);
@@ -542,7 +564,7 @@ mod tests {
         let socket = bind_udp(listen.parse().unwrap()).unwrap();
         let port = socket.local_addr().unwrap().as_socket().unwrap().port();
         let mut batch = Batch::new(listen.starts_with("0.0.0.0") || listen.starts_with("[::]"));
-        batch.may_group = groups;
+        batch.ungrouped = if groups { 0 } else { u32::MAX };
         let clients = [0, 1].map(|_| {
             let any = if ask.contains('.') { "127.0.0.1:0" } else { "[::1]:0" };
             let client = UdpSocket::bind(any).unwrap();
@@ -555,6 +577,7 @@ mod tests {
         plan.extend([(0, 30), (0, 40), (1, 40), (0, 40), (1, 1232), (1, 1232), (1, 1), (1, 1)]);
         plan.extend((0..30).map(|number| (number % 2, 100)));
         plan.extend(vec![(1, 1232); 60]);
+        plan.extend(vec![(0, 33); 64]);
         for (number, (client, length)) in (0u16..).zip(&plan) {
             let query = [number.to_be_bytes(), length.to_be_bytes()].concat();
             clients[*client].send(&query).unwrap();
@@ -628,7 +651,7 @@ mod tests {
                 assert_eq!(client.recv(&mut buffer).unwrap(), 5, "{round}");
             }
         }
-        assert!(!batch.may_group, "it is not tried again");
+        assert!(batch.ungrouped > 0, "it is not tried again soon");
     }
 
     #[test]

@@ -38,17 +38,6 @@ pub fn forget_empty_variables(prefix: &str) {
     }
 }
 
-/// Has the allocator keep what is freed for a second, not for ten milliseconds. Loading a large zone frees in one step what the next one
-/// takes, and memory that went back and forth meanwhile would be cleared by the kernel each time: half of the time that a million
-/// names took. What is left at the end, [`return_freed_memory`] gives back.
-pub fn keep_freed_memory() {
-    // SAFETY: an option of the allocator, which may be set at any time, from any thread.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 1_000) };
-}
-
-/// `mi_option_purge_delay`, for which the crate has no name.
-const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-
 /// Gives memory that was freed back to the operating system. Loading zones takes many times what serving them does, and the
 /// allocator would keep it for a while, in which the process looks as if it needed it.
 pub fn return_freed_memory() {
@@ -69,6 +58,11 @@ const PROBE_NICENESS: libc::c_int = 5;
 /// Has this thread run soon after it was woken, for a short time: it interrupts others that are in the middle of their share (EEVDF,
 /// Linux 6.12). An older kernel leaves it as it was.
 pub fn run_soon() {
+    // SAFETY: the call takes a number only; 0 is this thread.
+    if unsafe { libc::sched_getscheduler(0) } != libc::SCHED_OTHER {
+        // Whoever started the server knows better.
+        return;
+    }
     // SAFETY: the call takes numbers only. A niceness of -1 looks like an error, and is as good as none.
     let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
     let _ = set_schedule(libc::SCHED_OTHER, nice, SHORT_SLICE_NS);

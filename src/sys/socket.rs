@@ -29,7 +29,7 @@ pub fn bind_udp(address: SocketAddr) -> io::Result<Socket> {
     }
     // A refusal only means smaller bursts.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-    never_fragment(&socket, address)?;
+    never_fragment_by_rumour(&socket, address)?;
     if address.ip().is_unspecified() {
         tell_destination(&socket, address)?;
     }
@@ -62,15 +62,15 @@ pub fn bind_source(socket: &impl AsFd, source: IpAddr) -> io::Result<()> {
     SockRef::from(socket).bind(&SocketAddr::new(source, 0).into())
 }
 
-/// Ignores path MTU news, which anybody can forge, and has no router cut an answer into fragments, which anybody can replace: answers
-/// are at most 1232 octets, which every path takes (RFC 9715 §3.1). Over IPv4 that is the DF bit, and saves the kernel the draw of
-/// an identification: 4 % of what an answer costs. Over IPv6 nobody but the sender cuts.
-fn never_fragment(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+/// Ignores path MTU news, which anybody can forge: answers are at most 1232 octets and need no fragments (RFC 9715 §3.1). Setting DF
+/// as well (`IP_PMTUDISC_PROBE`) would save the kernel the draw of an identification, 4 % of what an answer costs, but the host would
+/// believe such news then, and a path that is narrower would swallow answers whole.
+fn never_fragment_by_rumour(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     let fd = socket.as_raw_fd();
     if address.is_ipv6() {
         set_option(fd, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)
     } else {
-        set_option(fd, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE)
+        set_option(fd, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)
     }
 }
 
