@@ -370,7 +370,7 @@ impl Machine {
 }
 
 /// So many successes make up for one failure in a hold. On a path that loses one packet in a hundred a hold of ten minutes would else
-/// come to its end once in four hundred tries; with this once in five. It changes nothing for a first hold of half a minute.
+/// come to its end once in four hundred tries, with this far more often. It changes nothing for a first hold of half a minute.
 const SLIP_AFTER: u32 = 30;
 
 /// A time that doubles with every relapse after the first, up to the longest.

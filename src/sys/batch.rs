@@ -36,7 +36,7 @@ const OPEN_GROUPS: usize = 16;
 /// Octets of such a message: what fits into an IPv4 packet with its headers.
 const GROUP_OCTETS: usize = 65_000;
 
-/// Octets of the headers of IPv6 and UDP, which kernels before 5.17 count with the segments.
+/// Octets of the headers of IPv6 and UDP, which older kernels count with the segments.
 const HEADER_OCTETS: usize = 48;
 
 /// Batches until it is tried again to send several answers as one message: what refuses them may be the way to one client.

@@ -63,8 +63,8 @@ pub fn bind_source(socket: &impl AsFd, source: IpAddr) -> io::Result<()> {
 }
 
 /// Ignores path MTU news, which anybody can forge: answers are at most 1232 octets and need no fragments (RFC 9715 §3.1). Setting DF
-/// as well (`IP_PMTUDISC_PROBE`) would save the kernel the draw of an identification, 4 % of what an answer costs, but the host would
-/// believe such news then, and a path that is narrower would swallow answers whole.
+/// as well (`IP_PMTUDISC_PROBE`) would save the kernel the draw of an identification, but the host would believe such news then, and a
+/// path that is narrower would swallow answers whole.
 fn never_fragment_by_rumour(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     let fd = socket.as_raw_fd();
     if address.is_ipv6() {
