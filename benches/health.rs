@@ -1,13 +1,14 @@
 //! What ten thousand endpoints probed every second cost: `cargo bench --bench health`.
 //!
 //! Starts the release binary on a zone of 100 pools of 100 endpoints each, all on addresses of the loopback network where one process
-//! answers HTTP for all of them, and asks names of it at a steady pace meanwhile; then the same without a check. Prints the processor
-//! time that the server uses, its memory, how steady the starts of the probes are as the endpoints see them, and how long answers
-//! take in both cases. Endpoints and questions share the machine with the server.
+//! answers HTTP for all of them, and asks names of it at a steady pace meanwhile; then of another process that probes nothing, first
+//! beside the one that does, then alone. Prints the processor time that the asked server uses, its memory, how long answers take, and
+//! how steady the starts of the probes are as the endpoints see them. Endpoints and questions share the machine with the server.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,18 +35,29 @@ fn main() {
         POOLS * ENDPOINTS,
         LENGTH.as_secs()
     );
-    let checked = run(&zone(Some(endpoints.port)));
+    let probing = Server::start("probing", &zone(Some(endpoints.port)));
+    let checked = probing.measure();
+    // Whoever probes uses the processors that answers come from. This is what it takes when that is another process.
+    let quiet = Server::start("quiet", &zone(None));
+    let beside = quiet.measure();
+    drop(probing);
     let starts = endpoints.stop();
-    let unchecked = run(&zone(None));
-    println!("                      with probes   without");
-    println!("processor, % of one   {:>11.1}   {:>7.1}", checked.processor, unchecked.processor);
-    println!("memory, MiB           {:>11.0}   {:>7.0}", checked.memory, unchecked.memory);
-    println!("answer, median µs     {:>11}   {:>7}", checked.median, unchecked.median);
-    println!("answer, 99 % µs       {:>11}   {:>7}", checked.late, unchecked.late);
+    let alone = quiet.measure();
+    println!("                      probing   beside one   alone");
+    println!("                                that does         ");
+    let columns = [&checked, &beside, &alone];
+    let [a, b, c] = columns.map(|one| one.processor);
+    println!("processor, % of one   {a:>7.1}   {b:>10.1}   {c:>5.1}");
+    let [a, b, c] = columns.map(|one| one.memory);
+    println!("memory, MiB           {a:>7.0}   {b:>10.0}   {c:>5.0}");
+    let [a, b, c] = columns.map(|one| one.median);
+    println!("answer, median µs     {a:>7}   {b:>10}   {c:>5}");
+    let [a, b, c] = columns.map(|one| one.late);
+    println!("answer, 99 % µs       {a:>7}   {b:>10}   {c:>5}");
     println!("{starts}");
 }
 
-/// What one run showed.
+/// What one run showed: of the server that was asked.
 struct Figures {
     processor: f64,
     memory: f64,
@@ -172,37 +184,57 @@ fn zone(port: Option<u16>) -> String {
     text
 }
 
-/// Serves a zone, asks it for a while, and says what that took.
-fn run(zone: &str) -> Figures {
-    let directory = std::env::temp_dir().join(format!("meridian-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).expect("a directory");
-    std::fs::write(directory.join("bench.example.toml"), zone).expect("a file");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_meridian"))
-        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--workers", "1", "--strict"])
-        .arg("--zones")
-        .arg(&directory)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the server");
-    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let address = lines.map_while(Result::ok).find_map(|line| {
-        line.trim().strip_prefix("dns    ").map(|rest| rest.replace(" (UDP and TCP)", ""))
-    });
-    let address = address.and_then(|text| text.parse().ok()).expect("where it listens");
-    std::thread::sleep(SETTLING);
-    let before = processor_time(child.id());
-    let start = Instant::now();
-    let mut times = ask(address);
-    let spent = processor_time(child.id()).saturating_sub(before);
-    let processor = spent as f64 / start.elapsed().as_nanos() as f64 * 100.0;
-    let memory = resident_kib(child.id()) as f64 / 1024.0;
-    let _ = child.kill();
-    let _ = child.wait();
-    let _ = std::fs::remove_dir_all(&directory);
-    times.sort_unstable();
-    let at = |hundredths: usize| times[(times.len() * hundredths / 100).min(times.len() - 1)];
-    Figures { processor, memory, median: at(50).as_micros(), late: at(99).as_micros() }
+/// A server on a zone of its own; ends when it goes out of scope.
+struct Server {
+    child: Child,
+    address: SocketAddrV4,
+    directory: PathBuf,
+}
+
+impl Server {
+    fn start(name: &str, zone: &str) -> Self {
+        let directory = format!("meridian-bench-{}-{name}", std::process::id());
+        let directory = std::env::temp_dir().join(directory);
+        std::fs::create_dir_all(&directory).expect("a directory");
+        std::fs::write(directory.join("bench.example.toml"), zone).expect("a file");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_meridian"))
+            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .args(["--workers", "1", "--strict"])
+            .arg("--zones")
+            .arg(&directory)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let address = lines.map_while(Result::ok).find_map(|line| {
+            line.trim().strip_prefix("dns    ").map(|rest| rest.replace(" (UDP and TCP)", ""))
+        });
+        let address = address.and_then(|text| text.parse().ok()).expect("where it listens");
+        std::thread::sleep(SETTLING);
+        Self { child, address, directory }
+    }
+
+    /// Asks for a while, and says what that took.
+    fn measure(&self) -> Figures {
+        let before = processor_time(self.child.id());
+        let start = Instant::now();
+        let mut times = ask(self.address);
+        let spent = processor_time(self.child.id()).saturating_sub(before);
+        let processor = spent as f64 / start.elapsed().as_nanos() as f64 * 100.0;
+        let memory = resident_kib(self.child.id()) as f64 / 1024.0;
+        times.sort_unstable();
+        let at = |hundredths: usize| times[(times.len() * hundredths / 100).min(times.len() - 1)];
+        Figures { processor, memory, median: at(50).as_micros(), late: at(99).as_micros() }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
 }
 
 /// Asks one name after the other at a steady pace, and gives how long each answer took.

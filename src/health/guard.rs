@@ -42,13 +42,55 @@ impl Default for GuardSettings {
 pub struct Pulse {
     /// The last result that said something of the endpoint; nothing if there was none.
     pub seen: Option<Moment>,
-    /// The first of the failures in a row that the last results were; nothing if the last one was a success.
-    pub failing_since: Option<Moment>,
+    /// The equal results in a row that the last ones were.
+    pub run: Run,
     /// The last failure.
     pub failed: Option<Moment>,
     /// Where it belongs: a number per pool.
     pub pool: u32,
     pub part: Part,
+}
+
+impl Pulse {
+    /// Takes a result in. Gives whether a run of failures begins with it.
+    pub fn note(&mut self, is_success: bool, now: Moment) -> bool {
+        self.seen = Some(now);
+        if !is_success {
+            self.failed = Some(now);
+        }
+        match (self.run, is_success) {
+            (Run::Answering { .. }, true) | (Run::Failing { .. }, false) => false,
+            (_, true) => {
+                self.run = Run::Answering { since: now };
+                false
+            }
+            (_, false) => {
+                self.run = Run::Failing { since: now };
+                true
+            }
+        }
+    }
+
+    /// When the failures in a row began, if the last result was one.
+    pub fn failing_since(&self) -> Option<Moment> {
+        match self.run {
+            Run::Failing { since } => Some(since),
+            Run::None | Run::Answering { .. } => None,
+        }
+    }
+}
+
+/// Equal results in a row, and when the first of them was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Run {
+    #[default]
+    None,
+    Answering {
+        since: Moment,
+    },
+    Failing {
+        since: Moment,
+    },
 }
 
 /// What a target is for the guard.
@@ -80,29 +122,39 @@ pub struct Survey {
 impl Survey {
     /// Looks at everybody, as they are now: only what was seen at or after `onset` counts.
     pub fn take<'a>(pulses: impl IntoIterator<Item = &'a Pulse>, onset: Moment) -> Self {
-        Self::of(pulses, onset, |pulse| pulse.failing_since.is_some())
+        Self::of(pulses, |pulse| match pulse.run {
+            Run::Failing { .. } => Word::Fails,
+            Run::Answering { .. } if pulse.seen >= Some(onset) => Word::Answers,
+            Run::None | Run::Answering { .. } => Word::Nothing,
+        })
     }
 
-    /// The same, but who has failed since `onset` and answers again counts as failing: our network may have come back while the last
-    /// probe that it swallowed was still waited for.
-    pub fn look_back<'a>(pulses: impl IntoIterator<Item = &'a Pulse>, onset: Moment) -> Self {
-        Self::of(pulses, onset, |pulse| pulse.failed.is_some_and(|failed| failed >= onset))
-    }
-
-    fn of<'a>(
+    /// The same, as witnesses of a probe that began at `started` and failed. Our network may have come back while an answer to it was
+    /// still waited for: who has failed since `onset` and answers again counts as failing, and who has begun to answer only after
+    /// `started` says nothing.
+    pub fn look_back<'a>(
         pulses: impl IntoIterator<Item = &'a Pulse>,
         onset: Moment,
-        has_failed: impl Fn(&Pulse) -> bool,
+        started: Moment,
     ) -> Self {
+        Self::of(pulses, |pulse| match pulse.run {
+            Run::Failing { .. } => Word::Fails,
+            Run::Answering { .. } if pulse.failed >= Some(onset) => Word::Fails,
+            Run::Answering { since } if since <= started && pulse.seen >= Some(onset) => {
+                Word::Answers
+            }
+            Run::None | Run::Answering { .. } => Word::Nothing,
+        })
+    }
+
+    fn of<'a>(pulses: impl IntoIterator<Item = &'a Pulse>, word: impl Fn(&Pulse) -> Word) -> Self {
         let mut survey = Self::default();
         let mut first_pool = None;
         for pulse in pulses {
-            // Who is failing says so until he is seen to answer, however long ago that was.
-            let is_failing = pulse.failing_since.is_some();
-            if pulse.seen.is_none_or(|seen| seen < onset) && !is_failing {
-                continue;
-            }
-            let fails = is_failing || has_failed(pulse);
+            let fails = match word(pulse) {
+                Word::Nothing => continue,
+                word => word == Word::Fails,
+            };
             match pulse.part {
                 Part::None => {}
                 Part::Sentinel => {
@@ -136,6 +188,14 @@ impl Survey {
         };
         (self.is_spread && is_most).then_some(Doubt::Share)
     }
+}
+
+/// What one pulse says of the time in question. Who is failing says so until he is seen to answer, however long ago that was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    Nothing,
+    Answers,
+    Fails,
 }
 
 /// Why failures are doubted.
@@ -187,7 +247,7 @@ impl Guard {
     /// A target is about to go down whose failures began at `onset`.
     pub fn doubt(
         &mut self,
-        survey: impl FnOnce() -> Survey,
+        survey: &Survey,
         settings: &GuardSettings,
         onset: Moment,
         now: Moment,
@@ -195,7 +255,7 @@ impl Guard {
         if *self != Self::Trusting {
             return None;
         }
-        let doubt = survey().doubt(settings)?;
+        let doubt = survey.doubt(settings)?;
         *self = Self::Holding { onset, until: now.after(settings.hold) };
         Some(Turn::Held(doubt))
     }
@@ -249,7 +309,10 @@ mod tests {
         (0..count)
             .map(|number| Pulse {
                 seen: Some(Moment(99_000)),
-                failing_since: (number < failing).then_some(Moment(98_000)),
+                run: match number < failing {
+                    true => Run::Failing { since: Moment(98_000) },
+                    false => Run::Answering { since: Moment(1) },
+                },
                 failed: (number < failing).then_some(Moment(99_000)),
                 pool: number % pools,
                 part: Part::Witness,
@@ -291,15 +354,45 @@ mod tests {
     }
 
     #[test]
-    fn sentinels_know_better_than_shares() {
-        let sentinel = |failing_since| Pulse {
-            seen: Some(NOW),
-            failing_since,
-            failed: failing_since,
-            pool: 0,
-            part: Part::Sentinel,
+    fn who_answers_only_after_a_probe_began_is_no_witness_of_it() {
+        let doubt = |pulses: &[Pulse], started| {
+            Survey::look_back(pulses, Moment(98_000), started).doubt(&GuardSettings::default())
         };
-        let (good, bad) = (sentinel(None), sentinel(Some(Moment(98_500))));
+        let mut pulses = fleet(4, 3, 2);
+        assert_eq!(doubt(&pulses, Moment(98_500)), None, "one answered all the time");
+        let last = pulses.last_mut().unwrap();
+        last.run = Run::Answering { since: Moment(99_000) };
+        assert_eq!(
+            doubt(&pulses, Moment(98_500)),
+            Some(Doubt::Share),
+            "it answers since then only"
+        );
+        assert_eq!(doubt(&pulses, Moment(99_000)), None, "this probe began when it answered");
+        let last = pulses.last_mut().unwrap();
+        last.failed = Some(Moment(98_000));
+        assert_eq!(doubt(&pulses, Moment(99_000)), Some(Doubt::Share), "it failed with the others");
+    }
+
+    #[test]
+    fn a_pulse_knows_its_run() {
+        let mut pulse = Pulse::default();
+        assert!(!pulse.note(true, Moment(1)) && !pulse.note(true, Moment(2)));
+        assert_eq!((pulse.run, pulse.failing_since()), (Run::Answering { since: Moment(1) }, None));
+        assert!(pulse.note(false, Moment(3)) && !pulse.note(false, Moment(4)));
+        assert_eq!(pulse.failing_since(), Some(Moment(3)));
+        assert_eq!((pulse.seen, pulse.failed), (Some(Moment(4)), Some(Moment(4))));
+        pulse.note(true, Moment(5));
+        assert_eq!(pulse.run, Run::Answering { since: Moment(5) });
+        assert_eq!((pulse.seen, pulse.failed), (Some(Moment(5)), Some(Moment(4))));
+        assert!(Pulse::default().note(false, Moment(6)), "the first result may be a failure");
+    }
+
+    #[test]
+    fn sentinels_know_better_than_shares() {
+        let sentinel =
+            |run| Pulse { seen: Some(NOW), run, part: Part::Sentinel, ..Pulse::default() };
+        let good = sentinel(Run::Answering { since: Moment(1) });
+        let bad = sentinel(Run::Failing { since: Moment(98_500) });
         let with = |count, failing, sentinels: &[Pulse]| {
             doubt(&[&fleet(count, failing, 2)[..], sentinels].concat())
         };
@@ -315,9 +408,9 @@ mod tests {
         let onset = Moment(98_000);
         let survey = |pulses: &[Pulse]| Survey::take(pulses, onset);
         let mut guard = Guard::default();
-        assert_eq!(guard.doubt(|| survey(&few), &settings, onset, NOW), None);
+        assert_eq!(guard.doubt(&survey(&few), &settings, onset, NOW), None);
         assert_eq!(
-            guard.doubt(|| survey(&most), &settings, onset, NOW),
+            guard.doubt(&survey(&most), &settings, onset, NOW),
             Some(Turn::Held(Doubt::Share))
         );
         assert!(guard.holds());
@@ -332,7 +425,7 @@ mod tests {
         assert!(matches!(guard.review(|_| survey(&most), &settings, end), Some(Turn::Released(_))));
         assert_eq!(guard, Guard::Overruled { onset });
         assert_eq!(
-            guard.doubt(|| survey(&most), &settings, onset, end),
+            guard.doubt(&survey(&most), &settings, onset, end),
             None,
             "it is not doubted twice"
         );

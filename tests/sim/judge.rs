@@ -8,7 +8,7 @@ use hickory_proto::rr::{Name, RData, RecordType};
 use meridian::health::{Action, Guard, Moment, Recovery, State, Status};
 use meridian::query::{Client, Engine, Scratch, Transport};
 
-use crate::endpoint::Condition;
+use crate::endpoint::{Condition, Endpoint};
 use crate::world::{Network, World, millis};
 
 /// In Europe, and bound to stay there; in America; and where nobody knows.
@@ -153,20 +153,31 @@ impl World {
         let alive = self.alive();
         let pools = alive.iter().map(|one| self.pool_of[*one]);
         let is_spread = pools.clone().min() != pools.max();
+        if !self.sentinels.is_empty() {
+            // All of them answer; none will while our network does not.
+            let answers = |one: &Endpoint| one.condition == Condition::Alive && self.is_calm(one);
+            let is_seen = self.sentinels.iter().all(answers);
+            return if is_seen { alive } else { Vec::new() };
+        }
         if is_spread || self.network == Network::NoRoute { alive } else { Vec::new() }
     }
 
     /// Alive for so long that no run of failures is under way, and up.
     fn alive(&self) -> Vec<usize> {
-        let calm = 3 * (millis(self.check.every) + millis(self.check.timeout));
         let is_calm = |one: &usize| {
             let truth = &self.endpoints[*one];
             truth.condition == Condition::Alive
-                && self.now - truth.since.min(self.now) > calm
-                && self.now - self.outage_ended.min(self.now) > calm
+                && self.is_calm(truth)
                 && self.status(*one) == Status::Up
         };
         (0..self.endpoints.len()).filter(is_calm).collect()
+    }
+
+    /// Whether nothing has changed for some probes' time.
+    fn is_calm(&self, truth: &Endpoint) -> bool {
+        let calm = 3 * (millis(self.check.every) + millis(self.check.timeout));
+        let changed = truth.since.max(self.outage_ended);
+        self.now - changed.min(self.now) > calm
     }
 
     /// The longest that it may take to find out that an endpoint is gone.

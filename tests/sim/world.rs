@@ -10,8 +10,8 @@ use meridian::geo::Database;
 use meridian::health::{Action, Override, apply_overrides};
 use meridian::health::{
     Breaker, CheckSpec, Damping, FailureReason, Fleet, FleetSettings, GuardSettings, Happening,
-    MemberId, Moment, NewMember, NothingReason, Observation, Plan, Recovery, Status, Threshold,
-    View,
+    MemberId, Moment, NewMember, NothingReason, Observation, Plan, ProbeAddress, ProbeTarget,
+    Recovery, Status, Threshold, View,
 };
 use meridian::snapshot::{Generation, GeoSources, Identity, Ingredients, Snapshot};
 use mmdb_writer::{Ipv4Aliasing, Value, Writer};
@@ -51,6 +51,10 @@ enum Event {
     },
     Fault {
         endpoint: usize,
+    },
+    /// A sentinel changes, which is somebody else's business.
+    SentinelFault {
+        sentinel: usize,
     },
     Outage,
     OutageEnds,
@@ -92,8 +96,9 @@ pub struct Summary {
     pub outages: u64,
     pub overrides: u64,
     pub restarts: u64,
-    /// Outages of ten minutes or more.
+    /// Outages of ten minutes or more, and in worlds with sentinels.
     pub long_outages: u64,
+    pub watched_outages: u64,
 }
 
 impl Summary {
@@ -106,6 +111,7 @@ impl Summary {
         self.overrides += other.overrides;
         self.restarts += other.restarts;
         self.long_outages += other.long_outages;
+        self.watched_outages += other.watched_outages;
     }
 }
 
@@ -133,6 +139,11 @@ pub struct World {
     pub outage_ended: u64,
     /// When the guard last turned.
     pub released_at: u64,
+    /// What is only asked to learn about our own network; none in most worlds.
+    pub sentinels: Vec<Endpoint>,
+    sentinel_targets: Vec<ProbeTarget>,
+    /// Draws of theirs: the worlds without are what they were before there were any.
+    sentinel_random: Random,
     /// Endpoints that were alive and up when the outage began, if the guard must hold them.
     pub protected: Vec<usize>,
     pub is_healing: bool,
@@ -145,10 +156,17 @@ pub struct World {
     pub history: Vec<String>,
 }
 
+/// What a member watches.
+#[derive(Clone, Copy, Debug)]
+enum Watched {
+    Endpoint(usize),
+    Sentinel(usize),
+}
+
 /// The task of one member.
 struct Watching {
     id: MemberId,
-    endpoint: usize,
+    watched: Watched,
     /// The wait that counts; nothing while a probe is under way.
     wait: Option<u64>,
     waits: u64,
@@ -177,11 +195,18 @@ impl World {
         let pools = pool_of.iter().map(|pool| [Arc::from(format!("example.com/p{pool}"))].into());
         let plan = Plan { pools: pools.collect(), targets: targets.into() };
         let view = Arc::new(snapshot.new_view());
-        let mut fleet = Fleet::new(FleetSettings { guard, sentinels: Vec::new() });
+        let mut sentinel_random = Random::new(!seed);
+        let sentinel_targets = draw_sentinels(&mut sentinel_random, guard, &check);
+        let sentinels = sentinel_targets.clone();
+        let mut fleet = Fleet::new(FleetSettings { guard, sentinels });
         let adopted = fleet.adopt(&plan, Arc::clone(&view), &[], Moment(BEGINNING));
         let endpoints = plan.targets.iter().map(|_| Endpoint::new(&mut random)).collect();
+        let sentinels = sentinel_targets.iter().map(|_| Endpoint::new(&mut sentinel_random));
         let mut world = Self {
             seed,
+            sentinels: sentinels.collect(),
+            sentinel_targets,
+            sentinel_random: sentinel_random.clone(),
             is_verbose,
             random,
             now: BEGINNING,
@@ -217,15 +242,16 @@ impl World {
     /// Probes new members, those of which something is remembered at their place in the interval.
     fn watch(&mut self, started: Vec<NewMember>) {
         for member in started {
-            let targets = &mut self.plan.targets.iter();
-            let endpoint = targets.position(|target| *target == member.target);
+            let is_it = |target: &ProbeTarget| *target == member.target;
+            let endpoint = self.plan.targets.iter().position(is_it).map(Watched::Endpoint);
+            let sentinel = || self.sentinel_targets.iter().position(is_it).map(Watched::Sentinel);
             let place = self.members.len();
             let every = millis(self.check.every);
             let first = if member.is_resumed { self.random.below(every) } else { 0 };
             self.places.insert(member.id, place);
             self.members.push(Some(Watching {
                 id: member.id,
-                endpoint: endpoint.expect("a target of the plan"),
+                watched: endpoint.or_else(sentinel).expect("a target that was given"),
                 wait: Some(0),
                 waits: 0,
                 is_wanted: false,
@@ -245,6 +271,10 @@ impl World {
         for endpoint in 0..self.endpoints.len() {
             let first = self.random.between(1_000, 120_000);
             self.at(self.now + first, Event::Fault { endpoint });
+        }
+        for sentinel in 0..self.sentinels.len() {
+            let first = self.sentinel_random.between(30_000, TROUBLE_MS);
+            self.at(self.now + first, Event::SentinelFault { sentinel });
         }
         let outage = self.now + self.random.between(30_000, TROUBLE_MS);
         let operator = self.now + self.random.between(10_000, TROUBLE_MS);
@@ -284,6 +314,7 @@ impl World {
             Event::Probe { place, wait } => self.start_probe(place, wait),
             Event::Result { place, started, fate } => self.end_probe(place, started, fate),
             Event::Fault { endpoint } => self.change_endpoint(endpoint),
+            Event::SentinelFault { sentinel } => self.change_sentinel(sentinel),
             Event::Outage => self.begin_outage(),
             Event::OutageEnds => self.end_outage(),
             Event::Operator => self.operate(),
@@ -309,11 +340,14 @@ impl World {
         };
         (watching.wait, watching.is_wanted) = (None, false);
         let timeout = millis(self.check.timeout);
-        let endpoint = &self.endpoints[watching.endpoint];
+        let (endpoint, random) = match watching.watched {
+            Watched::Endpoint(number) => (&self.endpoints[number], &mut self.random),
+            Watched::Sentinel(number) => (&self.sentinels[number], &mut self.sentinel_random),
+        };
         let (after, fate) = match self.network {
             Network::Silent => (timeout, Seen::Timeout),
             Network::NoRoute => (0, Seen::NoRoute),
-            Network::Fine => match endpoint.fate(&mut self.random, self.now) {
+            Network::Fine => match endpoint.fate(random, self.now) {
                 Fate::Answer { after_ms } if after_ms <= timeout => {
                     (after_ms, Seen::Success { latency_ms: after_ms })
                 }
@@ -340,7 +374,11 @@ impl World {
         let wait = self.fleet.observe(id, &observation, Moment(started), now);
         let mut wait = millis(wait.expect("a member that lives"));
         let every = millis(self.check.every);
-        let offset = self.random.below(every);
+        let random = match watching.watched {
+            Watched::Endpoint(_) => &mut self.random,
+            Watched::Sentinel(_) => &mut self.sentinel_random,
+        };
+        let offset = random.below(every);
         let watching = self.members[place].as_mut().expect("a member that lives");
         if std::mem::take(&mut watching.is_first) && wait <= every {
             wait = offset;
@@ -405,12 +443,26 @@ impl World {
         self.at(now + next, Event::Fault { endpoint });
     }
 
+    /// Mostly they answer; seldom all of them fail at once.
+    fn change_sentinel(&mut self, sentinel: usize) {
+        if self.is_healing {
+            return;
+        }
+        let now = self.now;
+        self.sentinels[sentinel].change(&mut self.sentinel_random, now);
+        let condition = self.sentinels[sentinel].condition;
+        self.note(|| format!("sentinel {sentinel} is {condition:?}"));
+        let next = self.sentinel_random.between(5_000, 240_000);
+        self.at(now + next, Event::SentinelFault { sentinel });
+    }
+
     fn begin_outage(&mut self) {
         if self.is_healing {
             return;
         }
         self.network = if self.random.percent(70) { Network::Silent } else { Network::NoRoute };
         self.summary.outages += 1;
+        self.summary.watched_outages += u64::from(!self.sentinels.is_empty());
         self.outage = Some(self.now);
         self.protected = self.find_protected();
         let (network, protected) = (self.network, self.protected.clone());
@@ -438,7 +490,8 @@ impl World {
         }
         let now = Moment(self.now);
         let memories = self.fleet.memories(now);
-        self.fleet = Fleet::new(FleetSettings { guard: self.guard, sentinels: Vec::new() });
+        let sentinels = self.sentinel_targets.clone();
+        self.fleet = Fleet::new(FleetSettings { guard: self.guard, sentinels });
         self.view = Arc::new(self.snapshot.new_view());
         let adopted = self.fleet.adopt(&self.plan, Arc::clone(&self.view), &memories, now);
         self.set_switches();
@@ -458,6 +511,7 @@ impl World {
         self.is_healing = true;
         let now = self.now;
         self.endpoints.iter_mut().for_each(|endpoint| endpoint.heal(now));
+        self.sentinels.iter_mut().for_each(|sentinel| sentinel.heal(now));
         if self.network != Network::Fine {
             self.network = Network::Fine;
             self.outage = None;
@@ -585,6 +639,20 @@ fn draw_check(random: &mut Random) -> CheckSpec {
         recovery,
         ..CheckSpec::new(meridian::health::Protocol::Tcp(Default::default()), 443)
     }
+}
+
+/// Sentinels, in one of four worlds whose prober may doubt: probed as the endpoints are.
+fn draw_sentinels(
+    random: &mut Random,
+    guard: Option<GuardSettings>,
+    check: &CheckSpec,
+) -> Vec<ProbeTarget> {
+    let count = if guard.is_some() && random.percent(25) { random.between(2, 4) as u8 } else { 0 };
+    let check = Arc::new(check.clone());
+    let address = |number| ProbeAddress::Ip([203, 0, 113, number].into());
+    (0..count)
+        .map(|number| ProbeTarget { address: address(number), check: Arc::clone(&check) })
+        .collect()
 }
 
 /// What the operator has set: for a pool, or for one endpoint.

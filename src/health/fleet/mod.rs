@@ -141,7 +141,7 @@ impl Fleet {
         match decision {
             // The first observation decides at once: what nothing was known of is no witness, and loses nothing.
             Some(Decision { from: Status::Up, to: Status::Down, .. })
-                if self.doubts(id.place, now) =>
+                if self.doubts(id.place, started, now) =>
             {
                 // As if it had not been decided: the next failure asks again.
                 let is_held = self.guard.holds();
@@ -249,7 +249,7 @@ impl Fleet {
     /// An operator says that what the guard doubts is so. Whether it held anything back.
     pub fn release_guard(&mut self, now: Moment) -> bool {
         let turn = self.guard.overrule();
-        self.turn(turn, Moment::default(), now);
+        self.turn(turn, Survey::default(), now);
         turn.is_some()
     }
 
@@ -260,7 +260,7 @@ impl Fleet {
         if let Some(settings) = self.settings.guard {
             let pulses = &self.pulses;
             let turn = self.guard.review(|onset| Survey::take(pulses, onset), &settings, now);
-            self.turn(turn, Moment::default(), now);
+            self.turn(turn, Survey::default(), now);
         }
         self.watch_sight();
     }
@@ -329,17 +329,13 @@ impl Fleet {
         }
         member.is_blind = is_blind;
         let Some(pulse) = self.pulses.get_mut(place) else { return };
-        match observation {
-            Observation::Success { .. } => (pulse.seen, pulse.failing_since) = (Some(now), None),
-            Observation::Failure(_) => {
-                (pulse.seen, pulse.failed) = (Some(now), Some(now));
-                let is_first = pulse.failing_since.is_none();
-                pulse.failing_since.get_or_insert(now);
-                if is_first && pulse.part == Part::Witness {
-                    self.summon(place, now);
-                }
-            }
-            Observation::Nothing(_) => {}
+        let is_success = match observation {
+            Observation::Success { .. } => true,
+            Observation::Failure(_) => false,
+            Observation::Nothing(_) => return,
+        };
+        if pulse.note(is_success, now) && pulse.part == Part::Witness {
+            self.summon(place, now);
         }
     }
 
@@ -361,7 +357,7 @@ impl Fleet {
         let is_sentinel = |pulse: &Pulse| pulse.part == Part::Sentinel;
         let sentinels = others.clone().filter(|(_, pulse)| is_sentinel(pulse));
         let witnesses = others.filter(|(_, pulse)| {
-            let is_other = pulse.pool != accuser.pool && pulse.failing_since.is_none();
+            let is_other = pulse.pool != accuser.pool && pulse.failing_since().is_none();
             pulse.part == Part::Witness && is_other
         });
         let jury = witnesses.take(JURY).chain(sentinels).filter_map(|(place, _)| {
@@ -373,17 +369,16 @@ impl Fleet {
         self.has_jury = self.summoned.len() > before;
     }
 
-    /// Whether nothing goes down at present, or from this one on.
-    fn doubts(&mut self, place: usize, now: Moment) -> bool {
+    /// Whether nothing goes down at present, or from this one on, whose probe began at `started`.
+    fn doubts(&mut self, place: usize, started: Moment, now: Moment) -> bool {
         let Some(settings) = self.settings.guard else { return false };
         if self.at(place).is_none_or(|member| member.ids.is_empty()) {
             return false;
         }
-        let onset = self.pulses.get(place).and_then(|pulse| pulse.failing_since).unwrap_or(now);
-        let pulses = &self.pulses;
-        let survey = Survey::look_back(pulses, onset);
-        let turn = self.guard.doubt(|| survey, &settings, onset, now);
-        self.turn(turn, onset, now);
+        let onset = self.pulses.get(place).and_then(Pulse::failing_since).unwrap_or(now);
+        let survey = Survey::look_back(&self.pulses, onset, started);
+        let turn = self.guard.doubt(&survey, &settings, onset, now);
+        self.turn(turn, survey, now);
         self.guard.holds() || self.awaits_jury(survey, now)
     }
 
@@ -396,11 +391,11 @@ impl Fleet {
     }
 
     /// Tells that the guard turned; when it lets go, what it held back is believed.
-    fn turn(&mut self, turn: Option<Turn>, onset: Moment, now: Moment) {
+    fn turn(&mut self, turn: Option<Turn>, survey: Survey, now: Moment) {
         match turn {
             None => {}
             Some(Turn::Held(doubt)) => {
-                let Survey { failing, observed, .. } = Survey::look_back(&self.pulses, onset);
+                let Survey { failing, observed, .. } = survey;
                 let reason = doubt.as_text().to_owned();
                 self.tell(Happening::GuardHeld { reason, failing, observed });
             }
