@@ -358,6 +358,44 @@ www = { policy = "order" }
 
 /// Rule 64: a name without an A record is a failure of the endpoint. A resolver that fails or is silent is not: nobody has said
 /// anything of the endpoint then, the last answers stay, and somebody is told.
+/// A pipe that nobody reads takes 64 KiB, which this server has written within seconds. It probes, decides and tells as before.
+#[test]
+fn a_log_that_nobody_reads_holds_up_nothing() {
+    let alive = |number: u8| Ipv4Addr::new(127, 14, 5, number);
+    let [first, second, third] = Responder::start_all([1, 2, 3].map(|number| alive(number).into()));
+    let mut first = first;
+    let dead: Vec<String> = (1..=200).map(|number| format!("127.14.6.{number}")).collect();
+    let zone = format!(
+        "zone = \"faults.example\"\nttl = \"5s\"\n\
+         [check.web]\nhttp = \"/\"\nport = {}\nevery = \"1s\"\ntimeout = \"1s\"\n\
+         [pool.one]\naddresses = [\"{}\"]\ncheck = \"web\"\n\
+         [pool.two]\naddresses = [\"{}\"]\ncheck = \"web\"\n\
+         [pool.three]\naddresses = [\"{}\"]\ncheck = \"web\"\n\
+         [pool.dead]\naddresses = {dead:?}\ncheck = \"web\"\n\
+         [policy.order]\ntype = \"failover\"\ntargets = [\"one\", \"two\", \"three\", \"dead\"]\n\
+         [names]\n\"@\" = {{ SOA = \"ns1 hostmaster\", NS = \"ns1\" }}\nns1 = {{ A = \"192.0.2.53\" }}\n\
+         www = {{ policy = \"order\" }}\n",
+        first.address().port(),
+        alive(1),
+        alive(2),
+        alive(3),
+    );
+    let unread = "RUST_LOG=debug && export RUST_LOG && mkfifo log && exec 3<>log && exec 2>&3";
+    let server = Server::start_after(unread, &[("faults.example.toml", &zone)]);
+    let probes = || server.metrics().sum("meridian_probe_results_total", &[]);
+    wait_until("a log of more than the pipe takes", PATIENCE, || probes() > 2_500.0);
+    wait_for(&server, "www", alive(1), "at first");
+    first.stop();
+    wait_for(&server, "www", alive(2), "while nobody reads the log");
+    wait_until("it is told as well", PATIENCE, || {
+        server.events().iter().any(|event| {
+            event["target"].as_str().is_some_and(|target| target.contains("127.14.5.1"))
+                && event["to"] == "down"
+        })
+    });
+    drop((second, third));
+}
+
 #[test]
 fn names_that_are_gone_are_failures_and_resolvers_that_fail_are_not() {
     network::alone("names_that_are_gone_are_failures_and_resolvers_that_fail_are_not", look_up);

@@ -405,7 +405,7 @@ fn a_real_alertmanager_has_the_alerts_that_hold_and_no_others() {
     assert_eq!(alertmanager.alerts(), all);
     teller.tell(4, "tcp://192.0.2.1:80", "up");
     wait_until("one is gone", PATIENCE, || alertmanager.alerts() == all[1..]);
-    teller.notifier.retain(|target| target != "tcp://192.0.2.2:80");
+    teller.notifier.retain(|target, _| target != "tcp://192.0.2.2:80");
     wait_until("what is not probed is gone", PATIENCE, || alertmanager.alerts() == all[2..]);
     let counts = |now: WebhookStatistics| (now.sent, now.failed, now.queued);
     wait_until("all is counted", PATIENCE, || counts(teller.statistics()) == (5, 0, 1));

@@ -285,7 +285,7 @@ fn a_damaged_file_is_moved_aside_and_serving_goes_on() {
     octets[..4096].fill(0x55);
     std::fs::write(&file, octets).unwrap();
     let server = stage.serve();
-    server.wait_for_log("is damaged, and begun anew");
+    server.wait_for_log("can't be used, and is begun anew");
     assert_eq!(answer(&server), [FIRST]);
     assert!(stage.overrides().is_empty());
     let names = std::fs::read_dir(stage.state.path()).unwrap();

@@ -128,6 +128,12 @@ pub const SUMMONS_MS: u64 = 1_000;
 /// Milliseconds after which a tick of the fleet counts as late: several are due in a second.
 pub const TICK_LATE_MS: u64 = 3_000;
 
+/// Lines of the log that wait to be written at most: some hundred octets each.
+pub const LOG_LINES: usize = 20_000;
+
+/// Milliseconds that all sentinels must be silent for before somebody is told.
+pub const SENTINELS_SILENT_MS: u64 = 60_000;
+
 /// Milliseconds between two warnings of the same certificate: a day.
 pub const CERTIFICATE_TOLD_MS: u64 = 86_400_000;
 

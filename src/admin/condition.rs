@@ -40,6 +40,8 @@ pub struct Standing {
     pub geodb_refused: Option<String>,
     /// Why the prober holds the last view instead of what it observes.
     pub guard_held: Option<String>,
+    /// How many sentinels there are, of which none answers.
+    pub silent_sentinels: Option<u32>,
     /// Why probes learn nothing.
     pub blind: Option<String>,
     /// What operators have set, the oldest first.
@@ -59,7 +61,9 @@ impl Standing {
         let zones = self.refused_zones.iter().map(|zone| format!("refused at start: {zone}"));
         let guard = self.guard_held.as_ref().map(|why| format!("the last health is held: {why}"));
         let blind = self.blind.as_ref().map(|why| format!("probes learn nothing: {why}"));
-        zones.chain(reload).chain(geodb).chain(guard).chain(blind).collect()
+        let silent =
+            self.silent_sentinels.map(|count| format!("none of {count} sentinels answers"));
+        zones.chain(reload).chain(geodb).chain(guard).chain(blind).chain(silent).collect()
     }
 
     /// Takes in what happened to health as a whole.
@@ -69,6 +73,8 @@ impl Standing {
             Happening::GuardReleased { .. } => self.guard_held = None,
             Happening::Blind { reason, .. } => self.blind = Some(reason.clone()),
             Happening::Sighted => self.blind = None,
+            Happening::SentinelsSilent { sentinels } => self.silent_sentinels = Some(*sentinels),
+            Happening::SentinelsHeard => self.silent_sentinels = None,
             _ => {}
         }
     }

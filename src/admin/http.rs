@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
+use tracing_appender::non_blocking::ErrorCounter;
 
 use super::api::{list_events, list_overrides, report_health};
 use super::condition::Condition;
@@ -35,6 +36,7 @@ pub struct Admin {
     pub journal: Arc<Journal>,
     /// Nothing without a state directory.
     pub state: Option<Arc<StateFile>>,
+    pub log_loss: ErrorCounter,
 }
 
 impl Admin {

@@ -8,7 +8,7 @@ use prometheus::{Encoder, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, 
 use super::endpoints::{Endpoint, endpoints, find};
 use super::health::last_result_seconds;
 use super::http::Admin;
-use crate::health::{Action, Known, Status};
+use crate::health::{Action, Guard, Known, Status};
 use crate::notify::WebhookStatistics;
 use crate::query::Transport;
 use crate::serve::{Origin, RCODES, TYPES, Totals};
@@ -28,6 +28,7 @@ pub(super) fn render_metrics(admin: &Admin) -> Result<String> {
     scrape.queries(admin)?;
     let live = admin.published.load();
     scrape.zones(&live)?;
+    scrape.log(admin)?;
     scrape.condition(admin, &live)?;
     let known = admin.prober.known();
     scrape.endpoints(&live, &known)?;
@@ -111,6 +112,15 @@ impl Scrape<'_> {
                 unsent.with_label_values(&[proto, family]).inc_by(totals.unsent);
             }
         }
+        Ok(())
+    }
+
+    fn log(&self, admin: &Admin) -> Result<()> {
+        let help = "Lines of the log that were dropped because nobody took them.";
+        let none = no_labels();
+        self.counter("meridian_log_dropped_lines_total", help, &[])?
+            .with_label_values(&none)
+            .inc_by(u64::try_from(admin.log_loss.dropped_lines()).unwrap_or(u64::MAX));
         Ok(())
     }
 
@@ -265,6 +275,17 @@ impl Scrape<'_> {
         self.gauge("meridian_probe_guard_held", held, &[])?
             .with_label_values(&none)
             .set(i64::from(standing.guard_held.is_some()));
+        // Nothing is known of it while the prober stands still.
+        if let Some((guard, _)) = admin.prober.standing() {
+            let help = "Whether failures are believed though too much fails, because that was held for as long as it may be.";
+            self.gauge("meridian_probe_guard_overruled", help, &[])?
+                .with_label_values(&none)
+                .set(i64::from(matches!(guard, Guard::Overruled { .. })));
+        }
+        let silent = "Whether no sentinel answers.";
+        self.gauge("meridian_probe_sentinels_silent", silent, &[])?
+            .with_label_values(&none)
+            .set(i64::from(standing.silent_sentinels.is_some()));
         let blind = "Whether probes learn nothing because of errors of our own side.";
         self.gauge("meridian_probe_blind", blind, &[])?
             .with_label_values(&none)

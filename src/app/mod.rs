@@ -12,6 +12,7 @@ mod crash;
 mod desk;
 mod guard;
 mod load;
+mod log;
 mod operator;
 mod output;
 mod recall;
@@ -25,6 +26,7 @@ mod switches;
 mod watch;
 
 pub use load::{LoadError, Loaded, read_sources};
+pub use log::begin_log;
 pub(crate) use output::{complain, is_styled, say};
 pub use run::{ServeError, serve};
 pub use settings::{Settings, SettingsError, Typed};

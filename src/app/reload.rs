@@ -1,6 +1,5 @@
 //! Reload: the next generation is made off to the side, and taken over whole or not at all.
 
-use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use super::desk::Desk;
 use super::guard::judge;
 use super::load::{Loaded, read_sources};
 use super::output::{complain, is_styled};
-use super::run::{keep_served, keeps_served};
+use super::run::{keep_served, keeps_served, retain_probed};
 use super::serials::Serials;
 use super::settings::Settings;
 use super::signals::{Request, Signals};
@@ -298,8 +297,7 @@ impl Reloader {
         let view = Arc::new(snapshot.new_view());
         // The new view knows what the old one did before any query sees it.
         self.prober.replace(snapshot.plan(), Arc::clone(&view));
-        let probed: HashSet<String> = snapshot.targets.iter().map(ToString::to_string).collect();
-        self.notifier.retain(|target| probed.contains(target));
+        retain_probed(&self.notifier, &snapshot);
         let live = Live { snapshot: Arc::new(snapshot), view, is_stale: false };
         let (snapshot, view) = (Arc::clone(&live.snapshot), Arc::clone(&live.view));
         retire(self.desk.publish(&snapshot, &view, || self.published.swap(live)));

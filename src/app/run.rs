@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
+use tracing_appender::non_blocking::ErrorCounter;
 
 use super::announce::announce;
 use super::crash::end_at_panics;
@@ -109,7 +110,7 @@ impl From<io::Error> for ServeError {
 }
 
 /// Serves until the process is told to stop.
-pub async fn serve(settings: Settings) -> Result<(), ServeError> {
+pub async fn serve(settings: Settings, log_loss: ErrorCounter) -> Result<(), ServeError> {
     end_at_panics();
     let mut signals = Signals::install()?;
     let watch = Watch::new(settings.geo_files());
@@ -143,6 +144,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
         notifier: Arc::clone(&notifier),
         journal: Arc::clone(&health.journal),
         state: health.state.clone(),
+        log_loss,
     });
     tokio::spawn(serve_admin(listener, router(Arc::clone(&admin))));
     tokio::select! {
@@ -239,6 +241,9 @@ fn sink(journal: &Arc<Journal>, condition: &Condition) -> Arc<dyn Fn(Happening) 
             if standing.blind.is_some() {
                 journal.record(Happening::Sighted);
             }
+            if standing.silent_sentinels.is_some() {
+                journal.record(Happening::SentinelsHeard);
+            }
         }
         if is_of_all(&what) {
             condition.update(|standing| standing.note(&what));
@@ -249,11 +254,12 @@ fn sink(journal: &Arc<Journal>, condition: &Condition) -> Arc<dyn Fn(Happening) 
 
 /// What of it somebody has to hear. That a target of which nothing is known is up is what everybody expects, unless it was down when
 /// the process before ended.
-fn as_news(what: Happening, left_down: &Mutex<HashSet<String>>) -> Option<Happening> {
+fn as_news(what: Happening, left_down: &Mutex<HashSet<Named>>) -> Option<Happening> {
     let Happening::Endpoint { target, pools, from, to, reason, streak } = what else {
         return Some(what);
     };
-    let was_down = left_down.lock().unwrap_or_else(PoisonError::into_inner).remove(&target);
+    let named = (target.clone(), pools.clone());
+    let was_down = left_down.lock().unwrap_or_else(PoisonError::into_inner).remove(&named);
     let from = match from.as_str() {
         "unknown" if to == "up" && !was_down => return None,
         "unknown" if to == "up" => "down".to_owned(),
@@ -262,21 +268,26 @@ fn as_news(what: Happening, left_down: &Mutex<HashSet<String>>) -> Option<Happen
     Some(Happening::Endpoint { target, pools, from, to, reason, streak })
 }
 
-/// Ends what was held or blind when the process before ended, and gives the targets that were down.
-fn end_what_is_open(journal: &Journal) -> HashSet<String> {
-    let (mut down, mut is_held, mut is_blind) = (HashSet::new(), false, false);
+/// A target as events name it, with its pools.
+type Named = (String, Vec<String>);
+
+/// Ends what was held, blind or deaf when the process before ended, and gives the targets that were down.
+fn end_what_is_open(journal: &Journal) -> HashSet<Named> {
+    let (mut down, mut is_held, mut is_blind, mut is_deaf) = (HashSet::new(), false, false, false);
     for event in journal.latest(EVENTS_KEPT) {
         match &event.what {
-            Happening::Endpoint { target, to, .. } if to == "down" => {
-                down.insert(target.clone());
+            Happening::Endpoint { target, pools, to, .. } if to == "down" => {
+                down.insert((target.clone(), pools.clone()));
             }
-            Happening::Endpoint { target, .. } => {
-                down.remove(target);
+            Happening::Endpoint { target, pools, .. } => {
+                down.remove(&(target.clone(), pools.clone()));
             }
             Happening::GuardHeld { .. } => is_held = true,
             Happening::GuardReleased { .. } => is_held = false,
             Happening::Blind { .. } => is_blind = true,
             Happening::Sighted => is_blind = false,
+            Happening::SentinelsSilent { .. } => is_deaf = true,
+            Happening::SentinelsHeard => is_deaf = false,
             _ => {}
         }
     }
@@ -286,6 +297,9 @@ fn end_what_is_open(journal: &Journal) -> HashSet<String> {
     }
     if is_blind {
         journal.record(Happening::Sighted);
+    }
+    if is_deaf {
+        journal.record(Happening::SentinelsHeard);
     }
     down
 }
@@ -461,8 +475,7 @@ fn tell(notifier: &Arc<Notifier>, journal: &Arc<Journal>, snapshot: &Snapshot) {
     let past = journal.latest(EVENTS_KEPT);
     let mut last = past.last().map_or(0, |event| event.number);
     notifier.resume(past.iter().map(|event| Event::clone(event)));
-    let probed: HashSet<String> = snapshot.targets.iter().map(ToString::to_string).collect();
-    notifier.retain(|target| probed.contains(target));
+    retain_probed(notifier, snapshot);
     let (notifier, journal) = (Arc::clone(notifier), Arc::clone(journal));
     tokio::spawn(async move {
         while events.recv().await.is_some() {
@@ -474,6 +487,16 @@ fn tell(notifier: &Arc<Notifier>, journal: &Arc<Journal>, snapshot: &Snapshot) {
             }
         }
     });
+}
+
+/// Ends the alerts of what is not probed, or not for that pool.
+pub(super) fn retain_probed(notifier: &Notifier, snapshot: &Snapshot) {
+    let pairs = snapshot.plan().iter().flat_map(|(target, pools)| {
+        let target = target.to_string();
+        pools.iter().map(move |pool| (target.clone(), pool.to_string()))
+    });
+    let probed: HashSet<(String, String)> = pairs.collect();
+    notifier.retain(|target, pool| probed.contains(&(target.to_owned(), pool.to_owned())));
 }
 
 /// Starts to tell webhooks; the journal of events feeds it.

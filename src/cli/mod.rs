@@ -19,9 +19,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
-use crate::app::{Settings, complain, serve};
+use crate::app::{Settings, begin_log, complain, serve};
 use crate::sys::forget_empty_variables;
 use args::{Arguments, Command, ServeArguments};
 
@@ -70,25 +69,11 @@ pub fn main() -> ExitCode {
 type CommandError = Box<dyn std::error::Error>;
 type CommandResult = Result<ExitCode, CommandError>;
 
-/// What is logged unless `RUST_LOG` says otherwise. hickory-server writes two lines for each query, and a warning for each
-/// datagram that it can't answer: strangers could fill the disk.
-const USUAL_LOG: &str = "info,hickory=error";
-
 fn run_server(arguments: ServeArguments) -> CommandResult {
     let settings = Settings::resolve(arguments.typed())?;
-    let log = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| USUAL_LOG.to_owned());
-    let filter =
-        EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).parse_lossy(log);
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // Its own complaint about a log that can't be written would go the same way, and end the server there.
-        .log_internal_errors(false)
-        .with_ansi(crate::app::is_styled())
-        .with_target(false)
-        .init();
+    let (log_loss, _written_at_the_end) = begin_log();
     let runtime = runtime()?;
-    let result = runtime.block_on(serve(settings));
+    let result = runtime.block_on(serve(settings, log_loss));
     // A reload or a name look-up that is still under way is not waited for.
     runtime.shutdown_timeout(FAREWELL);
     result?;

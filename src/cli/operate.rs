@@ -269,6 +269,10 @@ fn tell_happening(what: &Happening) -> String {
             format!("probes learn nothing: {blind} of {observed}: {reason}")
         }
         Happening::Sighted => "probes learn something again".to_owned(),
+        Happening::SentinelsSilent { sentinels } => {
+            format!("none of {sentinels} sentinels answers")
+        }
+        Happening::SentinelsHeard => "a sentinel answers again".to_owned(),
         Happening::Certificate { target, pools, ends_ms } => {
             format!("certificate of {target}{} ends {}", of(pools), as_date(*ends_ms))
         }

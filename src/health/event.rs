@@ -41,6 +41,10 @@ pub enum Happening {
     Blind { reason: String, blind: u32, observed: u32 },
     /// They learn something again.
     Sighted,
+    /// No sentinel has answered for some time: nothing can tell any more whether failures are our own fault.
+    SentinelsSilent { sentinels: u32 },
+    /// One answers again.
+    SentinelsHeard,
     /// A certificate ends soon, or has ended.
     Certificate { target: String, pools: Vec<String>, ends_ms: u64 },
     /// An operator's override began.
@@ -60,10 +64,12 @@ impl Happening {
             Self::Endpoint { to, .. } => to == "down",
             Self::GuardHeld { .. }
             | Self::Blind { .. }
+            | Self::SentinelsSilent { .. }
             | Self::Certificate { .. }
             | Self::ProberRestarted { .. } => true,
             Self::GuardReleased { .. }
             | Self::Sighted
+            | Self::SentinelsHeard
             | Self::OverrideSet { .. }
             | Self::OverrideEnded { .. }
             | Self::Confirmed { .. } => false,

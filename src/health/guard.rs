@@ -8,17 +8,22 @@
 //!            ▲                                                                                │      │
 //!            │ fewer fail, or a sentinel answers: what is down by now is believed             │      │
 //!            ├────────────────────────────────────────────────────────────────────────────────┘      │
-//!            │ fewer fail                          `hold` is over, or an operator says so: believed  │
+//!            │ others answer                       `hold` is over, or an operator says so: believed  │
 //!            └──────────────────────────── Overruled ◀───────────────────────────────────────────────┘
 //! ```
 //!
 //! While it holds, nothing goes down; what comes up does. Only who was seen since the first failure of the target in question
-//! counts, or fails himself, because a slow check that succeeded before says nothing about now. In a small fleet half is too easily reached by two
+//! counts, or fails himself, because a slow check that succeeded before says nothing about now; and who began to answer while the last
+//! of these failures was waited for proves nothing of it: then the next one is waited for. In a small fleet half is too easily reached by two
 //! ends that really died: there, nothing at all may answer (RELIABILITY §5.2).
 
 use std::time::Duration;
 
 use super::moment::Moment;
+
+/// A sentinel that has been silent for so long before an endpoint began to fail says nothing of our network: a longer outage of that
+/// would have been believed by then.
+const SENTINEL_BROKEN_AFTER: Duration = Duration::from_secs(1_800);
 
 /// When failures are believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +34,13 @@ pub struct GuardSettings {
     pub hold: Duration,
     /// Fewer targets than this are doubted only if none of them answers.
     pub small_fleet: u16,
+}
+
+impl GuardSettings {
+    /// Whether so many of so many are more than is believed at once.
+    pub fn is_most(&self, part: u32, whole: u32) -> bool {
+        u64::from(part).saturating_mul(100) > u64::from(whole).saturating_mul(self.share.into())
+    }
 }
 
 impl Default for GuardSettings {
@@ -46,6 +58,8 @@ pub struct Pulse {
     pub run: Run,
     /// The last failure.
     pub failed: Option<Moment>,
+    /// The last probe could not be made, for a reason that lies in the target.
+    pub is_mute: bool,
     /// Where it belongs: a number per pool.
     pub pool: u32,
     pub part: Part,
@@ -54,7 +68,7 @@ pub struct Pulse {
 impl Pulse {
     /// Takes a result in. Gives whether a run of failures begins with it.
     pub fn note(&mut self, is_success: bool, now: Moment) -> bool {
-        self.seen = Some(now);
+        (self.seen, self.is_mute) = (Some(now), false);
         if !is_success {
             self.failed = Some(now);
         }
@@ -68,6 +82,13 @@ impl Pulse {
                 self.run = Run::Failing { since: now };
                 true
             }
+        }
+    }
+
+    /// Failures in a row count for nothing any more.
+    pub fn forget_failures(&mut self) {
+        if let Run::Failing { .. } = self.run {
+            self.run = Run::None;
         }
     }
 
@@ -108,21 +129,27 @@ pub enum Part {
 /// How many fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
-    /// Witnesses that were seen lately.
+    /// All witnesses.
+    pub witnesses: u32,
+    /// Those that were seen lately, or fail.
     pub observed: u32,
-    /// Those of them that fail.
+    /// Those that fail.
     pub failing: u32,
+    /// Those of them that were not asked lately.
+    pub stale: u32,
     /// Whether these are of two pools at least.
     pub is_spread: bool,
     /// Sentinels that were seen lately, and those that answered.
     pub sentinels: u32,
     pub answering: u32,
+    /// Sentinels that answered when they were last asked, which was before.
+    pub unheard: u32,
 }
 
 impl Survey {
     /// Looks at everybody, as they are now: only what was seen at or after `onset` counts.
     pub fn take<'a>(pulses: impl IntoIterator<Item = &'a Pulse>, onset: Moment) -> Self {
-        Self::of(pulses, |pulse| match pulse.run {
+        Self::of(pulses, onset, |pulse| match pulse.run {
             Run::Failing { .. } => Word::Fails,
             Run::Answering { .. } if pulse.seen >= Some(onset) => Word::Answers,
             Run::None | Run::Answering { .. } => Word::Nothing,
@@ -130,33 +157,51 @@ impl Survey {
     }
 
     /// The same, as witnesses of a probe that began at `started` and failed. Our network may have come back while an answer to it was
-    /// still waited for: who has failed since `onset` and answers again counts as failing, and who has begun to answer only after
-    /// `started` says nothing.
+    /// still waited for: who has begun to answer only after `started` counts as failing if he has failed since `onset`, and else says
+    /// nothing. Who answered before and still does is a witness, whatever he did earlier.
     pub fn look_back<'a>(
         pulses: impl IntoIterator<Item = &'a Pulse>,
         onset: Moment,
         started: Moment,
     ) -> Self {
-        Self::of(pulses, |pulse| match pulse.run {
+        Self::of(pulses, onset, |pulse| match pulse.run {
             Run::Failing { .. } => Word::Fails,
-            Run::Answering { .. } if pulse.failed >= Some(onset) => Word::Fails,
-            Run::Answering { since } if since <= started && pulse.seen >= Some(onset) => {
-                Word::Answers
+            Run::Answering { since } if since > started => {
+                if pulse.failed >= Some(onset) {
+                    Word::Fails
+                } else {
+                    Word::Nothing
+                }
             }
+            Run::Answering { .. } if pulse.seen >= Some(onset) => Word::Answers,
             Run::None | Run::Answering { .. } => Word::Nothing,
         })
     }
 
-    fn of<'a>(pulses: impl IntoIterator<Item = &'a Pulse>, word: impl Fn(&Pulse) -> Word) -> Self {
+    fn of<'a>(
+        pulses: impl IntoIterator<Item = &'a Pulse>,
+        onset: Moment,
+        word: impl Fn(&Pulse) -> Word,
+    ) -> Self {
+        // A sentinel that was silent long before is out of order itself.
+        let is_broken = |pulse: &Pulse| {
+            pulse.failing_since().is_some_and(|since| onset.since(since) > SENTINEL_BROKEN_AFTER)
+        };
         let mut survey = Self::default();
         let mut first_pool = None;
         for pulse in pulses {
-            let fails = match word(pulse) {
-                Word::Nothing => continue,
-                word => word == Word::Fails,
-            };
+            let is_witness = pulse.part == Part::Witness;
+            survey.witnesses = survey.witnesses.saturating_add(u32::from(is_witness));
+            let word = word(pulse);
+            let fails = word == Word::Fails;
             match pulse.part {
+                Part::Sentinel if word == Word::Nothing => {
+                    let is_unheard = matches!(pulse.run, Run::Answering { .. });
+                    survey.unheard = survey.unheard.saturating_add(u32::from(is_unheard));
+                }
+                _ if word == Word::Nothing => {}
                 Part::None => {}
+                Part::Sentinel if is_broken(pulse) => {}
                 Part::Sentinel => {
                     survey.sentinels = survey.sentinels.saturating_add(1);
                     survey.answering = survey.answering.saturating_add(u32::from(!fails));
@@ -165,6 +210,8 @@ impl Survey {
                     survey.observed = survey.observed.saturating_add(1);
                     if fails {
                         survey.failing = survey.failing.saturating_add(1);
+                        let is_stale = pulse.seen < Some(onset);
+                        survey.stale = survey.stale.saturating_add(u32::from(is_stale));
                         survey.is_spread |= first_pool.is_some_and(|pool| pool != pulse.pool);
                         first_pool.get_or_insert(pulse.pool);
                     }
@@ -177,14 +224,14 @@ impl Survey {
     /// Why failures are doubted, if they are.
     pub fn doubt(&self, settings: &GuardSettings) -> Option<Doubt> {
         if self.sentinels > 0 {
-            return (self.answering == 0).then_some(Doubt::Sentinels);
+            return (self.answering == 0 && self.unheard == 0).then_some(Doubt::Sentinels);
         }
-        let is_small = self.observed < u32::from(settings.small_fleet);
-        let is_most = if is_small {
+        // Those that failed before and were not asked since would outweigh all that answer but were not asked either.
+        let observed = self.observed.saturating_sub(self.stale);
+        let is_most = if observed < u32::from(settings.small_fleet) {
             self.failing == self.observed
         } else {
-            let limit = u64::from(self.observed).saturating_mul(settings.share.into());
-            u64::from(self.failing).saturating_mul(100) > limit
+            settings.is_most(self.failing.saturating_sub(self.stale), observed)
         };
         (self.is_spread && is_most).then_some(Doubt::Share)
     }
@@ -281,7 +328,10 @@ impl Guard {
                 Some(Turn::Released("it was held for as long as it may be"))
             }
             Self::Overruled { onset } => {
-                if survey(onset).doubt(settings).is_none() {
+                // What fell with the hold is no witness any more: others must be seen to answer.
+                let survey = survey(onset);
+                let is_answered = survey.observed > survey.failing || survey.answering > 0;
+                if is_answered && survey.doubt(settings).is_none() {
                     *self = Self::Trusting;
                 }
                 None
@@ -308,7 +358,7 @@ mod tests {
     fn fleet(count: u32, failing: u32, pools: u32) -> Vec<Pulse> {
         (0..count)
             .map(|number| Pulse {
-                seen: Some(Moment(99_000)),
+                seen: Some(Moment(98_500)),
                 run: match number < failing {
                     true => Run::Failing { since: Moment(98_000) },
                     false => Run::Answering { since: Moment(1) },
@@ -316,6 +366,7 @@ mod tests {
                 failed: (number < failing).then_some(Moment(99_000)),
                 pool: number % pools,
                 part: Part::Witness,
+                is_mute: false,
             })
             .collect()
     }
@@ -370,7 +421,8 @@ mod tests {
         assert_eq!(doubt(&pulses, Moment(99_000)), None, "this probe began when it answered");
         let last = pulses.last_mut().unwrap();
         last.failed = Some(Moment(98_000));
-        assert_eq!(doubt(&pulses, Moment(99_000)), Some(Doubt::Share), "it failed with the others");
+        assert_eq!(doubt(&pulses, Moment(98_500)), Some(Doubt::Share), "it failed with the others");
+        assert_eq!(doubt(&pulses, Moment(99_000)), None, "and answered before this probe began");
     }
 
     #[test]
@@ -399,6 +451,8 @@ mod tests {
         assert_eq!(with(10, 10, &[good, bad]), None);
         assert_eq!(with(10, 1, &[bad, bad]), Some(Doubt::Sentinels));
         assert_eq!(with(10, 1, &[bad, good]), None);
+        let unheard = Pulse { seen: Some(Moment(97_000)), ..good };
+        assert_eq!(with(10, 10, &[bad, unheard]), None, "it is asked, and waited for");
     }
 
     #[test]

@@ -96,8 +96,6 @@ pub struct Machine {
     relapses: u8,
     /// The last failure; not one alone after [`SLIP_AFTER`] successes while it is down.
     failed: Option<Moment>,
-    /// When it last came up after it was down.
-    recovered: Option<Moment>,
     /// Whether the last observation was a success. None before the first.
     succeeded: Option<bool>,
     /// Observations in a row that were like the last one. Unlike the state's counter it goes on after a decision.
@@ -112,7 +110,6 @@ impl Machine {
             since: now,
             relapses: 0,
             failed: None,
-            recovered: None,
             succeeded: None,
             streak: 0,
         }
@@ -124,7 +121,6 @@ impl Machine {
         status: Status,
         relapses: u8,
         since: Moment,
-        recovered: Option<Moment>,
         check: &CheckSpec,
         now: Moment,
     ) -> Self {
@@ -136,7 +132,7 @@ impl Machine {
         };
         // The last failure is not remembered: it was no later than now, and holding a little longer does no harm.
         let failed = (status == Status::Down).then_some(now);
-        Self { state, since, relapses, failed, recovered, succeeded: None, streak: 0 }
+        Self { state, since, relapses, failed, succeeded: None, streak: 0 }
     }
 
     /// Takes in the result of a probe that ended at `now`; gives the decision if the status changed.
@@ -203,9 +199,6 @@ impl Machine {
         self.state = state;
         if from == to {
             return None;
-        }
-        if from == Status::Down {
-            self.recovered = Some(now);
         }
         self.since = now;
         Some(Decision { from, to, streak: self.streak })
@@ -361,11 +354,6 @@ impl Machine {
     /// How often it went down lately.
     pub fn relapses(&self) -> u8 {
         self.relapses
-    }
-
-    /// When it last came up after it was down.
-    pub fn recovered(&self) -> Option<Moment> {
-        self.recovered
     }
 }
 

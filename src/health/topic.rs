@@ -7,7 +7,7 @@ use super::event::Happening;
 pub enum Topic {
     /// An endpoint went down or came back.
     Endpoint,
-    /// The last view is held, or no longer.
+    /// The last view is held, or no longer; what would tell that it must be is silent.
     Guard,
     /// Probes learn nothing, or something again.
     Blind,
@@ -42,7 +42,10 @@ impl Happening {
     pub fn topic(&self) -> Topic {
         match self {
             Self::Endpoint { .. } | Self::Confirmed { .. } => Topic::Endpoint,
-            Self::GuardHeld { .. } | Self::GuardReleased { .. } => Topic::Guard,
+            Self::GuardHeld { .. }
+            | Self::GuardReleased { .. }
+            | Self::SentinelsSilent { .. }
+            | Self::SentinelsHeard => Topic::Guard,
             Self::Blind { .. } | Self::Sighted => Topic::Blind,
             Self::Certificate { .. } => Topic::Certificate,
             Self::OverrideSet { .. } | Self::OverrideEnded { .. } => Topic::Override,

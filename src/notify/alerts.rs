@@ -118,9 +118,6 @@ impl Alerts {
         let (target, pools) = place_of(&event.what);
         let Meaning { name, severity, change } = meaning;
         let text = describe(&event.what);
-        if matches!(event.what, Happening::Endpoint { .. }) {
-            self.end_elsewhere(name, &target, &pools, (event, &text), now);
-        }
         for pool in pools {
             let identity = Identity { name, target: target.clone(), pool };
             let end = match change {
@@ -157,31 +154,15 @@ impl Alerts {
         self.alerts.insert(identity, alert);
     }
 
-    /// Pools that no longer have a target after a reload would keep an alert that no event ends.
-    fn end_elsewhere(
-        &mut self,
-        name: &'static str,
-        target: &str,
-        pools: &[String],
-        (event, text): (&Event, &str),
-        now: Now,
-    ) {
-        let first = Identity { name, target: target.to_owned(), pool: String::new() };
-        let of_target = |id: &Identity| id.name == name && id.target == target;
-        let version = self.version;
-        let alerts = self.alerts.range_mut(first..).take_while(|(id, _)| of_target(id));
-        for (_, alert) in alerts.filter(|(id, _)| !pools.contains(&id.pool)) {
-            alert.end_by(event, text, version, now);
-        }
-    }
-
-    /// Ends what is told of endpoints that are no longer probed.
-    pub(super) fn retain(&mut self, is_probed: impl Fn(&str) -> bool, now: Now) {
+    /// Ends what is told of endpoints that are no longer probed, or not in this pool: no event would end it. Two checks may ask the
+    /// same of an address and expect other things; each has its pools.
+    pub(super) fn retain(&mut self, is_probed: impl Fn(&str, &str) -> bool, now: Now) {
         self.version += 1;
         for (identity, alert) in &mut self.alerts {
             let is_endpoint = matches!(identity.name, ENDPOINT | CERTIFICATE);
-            if is_endpoint && alert.ended.is_none() && !is_probed(&identity.target) {
-                let text = format!("{} is no longer probed", identity.target);
+            let Identity { target, pool, .. } = identity;
+            if is_endpoint && alert.ended.is_none() && !is_probed(target, pool) {
+                let text = format!("{target} is no longer probed");
                 alert.finish(now.wall_ms, text, self.version, now);
             }
         }
@@ -285,6 +266,8 @@ fn meaning_of(event: &Event) -> Meaning {
         Happening::GuardReleased { .. } => ("MeridianGuardHeld", "critical", Change::End),
         Happening::Blind { .. } => ("MeridianBlind", "critical", Change::Begin),
         Happening::Sighted => ("MeridianBlind", "critical", Change::End),
+        Happening::SentinelsSilent { .. } => ("MeridianSentinelsSilent", "critical", Change::Begin),
+        Happening::SentinelsHeard => ("MeridianSentinelsSilent", "critical", Change::End),
         Happening::Certificate { .. } => {
             let until = event.at_ms.saturating_add(CERTIFICATE_MS);
             (CERTIFICATE, "warning", Change::BeginUntil(until))
@@ -402,11 +385,13 @@ mod tests {
         assert_eq!(alerts.len(), 0);
         alerts.push(&endpoint(2, "down", &["a/b", "a/c"], at(1)), at(1));
         assert_eq!(send(&mut alerts, at(1)).len(), 2);
-        alerts.push(&endpoint(3, "down", &["a/c"], at(2)), at(2));
+        alerts.push(&endpoint(3, "up", &["a/d"], at(2)), at(2));
+        assert_eq!(alerts.len(), 2, "another check of the same text is another endpoint");
+        alerts.retain(|_, pool| pool == "a/c", at(2));
         let ended = ("b".to_owned(), "2026-11-21T17:13:08.000Z".to_owned());
         assert!(send(&mut alerts, at(2)).contains(&ended));
         assert_eq!(alerts.len(), 1);
-        alerts.retain(|_| false, at(3));
+        alerts.retain(|_, _| false, at(3));
         assert_eq!(send(&mut alerts, at(3)).len(), 1);
         assert_eq!(alerts.len(), 0);
     }

@@ -90,7 +90,7 @@ impl Post {
     }
 
     /// Ends what holds of endpoints that are no longer probed.
-    pub(super) fn retain(&self, is_probed: impl Fn(&str) -> bool) {
+    pub(super) fn retain(&self, is_probed: impl Fn(&str, &str) -> bool) {
         if let Feed::Alerts(alerts) = &mut *self.feed() {
             alerts.retain(is_probed, now());
         }

@@ -93,8 +93,8 @@ impl Notifier {
         }
     }
 
-    /// After a reload: ends the alerts of what is no longer probed. Targets are named as events name them.
-    pub fn retain(&self, is_probed: impl Fn(&str) -> bool) {
+    /// After a reload: ends the alerts of what is no longer probed, or not in that pool. Both are named as events name them.
+    pub fn retain(&self, is_probed: impl Fn(&str, &str) -> bool) {
         self.posts.iter().for_each(|post| post.retain(&is_probed));
     }
 

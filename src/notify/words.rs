@@ -14,6 +14,7 @@ pub(super) fn subject_of(what: &Happening) -> String {
         }
         Happening::GuardHeld { .. } | Happening::GuardReleased { .. } => "guard".to_owned(),
         Happening::Blind { .. } | Happening::Sighted => "blind".to_owned(),
+        Happening::SentinelsSilent { .. } | Happening::SentinelsHeard => "sentinels".to_owned(),
         Happening::Certificate { target, .. } => format!("certificate {target}"),
         Happening::OverrideSet { id, .. } | Happening::OverrideEnded { id, .. } => {
             format!("override {id}")
@@ -32,6 +33,8 @@ pub(super) fn state_of(what: &Happening) -> Cow<'_, str> {
         Happening::GuardReleased { .. } => "released".into(),
         Happening::Blind { .. } => "blind".into(),
         Happening::Sighted => "sighted".into(),
+        Happening::SentinelsSilent { .. } => "silent".into(),
+        Happening::SentinelsHeard => "heard".into(),
         Happening::OverrideSet { .. } => "set".into(),
         Happening::OverrideEnded { .. } => "ended".into(),
         Happening::ProberRestarted { .. } => "restarted".into(),
@@ -64,6 +67,10 @@ pub(super) fn describe(what: &Happening) -> String {
             )
         }
         Happening::Sighted => "probes learn something again".to_owned(),
+        Happening::SentinelsSilent { sentinels } => format!(
+            "none of {sentinels} sentinels answers: what fails now is held back, or believed, without knowing better"
+        ),
+        Happening::SentinelsHeard => "a sentinel answers again".to_owned(),
         Happening::Certificate { target, pools, ends_ms } => {
             format!(
                 "the certificate of {target}{} ends at {}",

@@ -129,7 +129,7 @@ impl Board {
             self.beat.store(now.0, Ordering::Relaxed);
             if let Some(ends_s) = certificate_ends_s {
                 let ends_ms = u64::try_from(*ends_s).unwrap_or(0).saturating_mul(1000);
-                inner.fleet.note_certificate(id, ends_ms, unix_ms());
+                inner.fleet.note_certificate(id, ends_ms, unix_ms(), now);
             }
             let own_error = inner.throttle.sift(observation, now);
             inner.announce_pending();
@@ -315,8 +315,8 @@ fn log(happening: &Happening) {
         Happening::Endpoint { target, from, to, reason, streak, .. } if to == "down" => {
             warn!(%target, %from, %reason, streak, "endpoint is down");
         }
-        Happening::Endpoint { target, from, reason, streak, .. } => {
-            info!(%target, %from, %reason, streak, "endpoint is up");
+        Happening::Endpoint { target, from, to, reason, streak, .. } => {
+            info!(%target, %from, %reason, streak, "endpoint is {to}");
         }
         Happening::GuardHeld { reason, failing, observed } => warn!(
             failing,
@@ -327,6 +327,8 @@ fn log(happening: &Happening) {
             warn!(blind, observed, "probes learn nothing, the last view stays: {reason}");
         }
         Happening::Sighted => info!("probes learn something again"),
+        Happening::SentinelsSilent { sentinels } => warn!(sentinels, "no sentinel answers"),
+        Happening::SentinelsHeard => info!("a sentinel answers again"),
         Happening::Certificate { target, ends_ms, .. } => {
             warn!(%target, ends_ms, "a certificate ends soon, or has ended");
         }

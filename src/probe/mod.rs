@@ -69,8 +69,8 @@ pub use egress::Egress;
 use station::Supervisor;
 pub use station::THREAD_NAME;
 
-/// Takes everything that happens to health, in the order of decision per target. Called on the prober's tasks right after the view is
-/// written, so it must not block; if it panics, the target's task is restarted and the view keeps the decision.
+/// Takes everything that happens to health, in the order of decision per target. Called after the view is written, on a thread that does
+/// nothing else, or on the one that watches the prober; one that blocks holds up what is told later, and a panic of it is logged.
 pub type Sink = Arc<dyn Fn(Happening) + Send + Sync>;
 
 /// What a prober is given for good.

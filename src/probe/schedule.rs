@@ -62,7 +62,8 @@ async fn probe_forever(watch: Arc<Watch>, first_wait: Duration) {
     let mut wait = first_wait;
     let mut is_first = first_wait.is_zero();
     loop {
-        if overrun(wait, &watch.bell).await > every {
+        let pause = pause(wait, &watch.bell).await;
+        if matches!(pause, Pause::Over { late } if late > every) {
             sleep(offset).await;
         }
         let (probed, started) = {
@@ -74,16 +75,32 @@ async fn probe_forever(watch: Arc<Watch>, first_wait: Duration) {
         let Some(next) = watch.board.record(target, *id, &probed, started, now()) else {
             return;
         };
-        wait = if is_first && next <= every { offset } else { next };
+        wait = match pause {
+            _ if is_first && next <= every => offset,
+            // Its place in the interval stays: those that were asked together must not stay together.
+            Pause::Rung { rest } if next == every => rest,
+            _ => next,
+        };
         is_first = false;
     }
 }
 
-/// Waits, unless its word is wanted before; tells by how much the waiting took too long.
-async fn overrun(wait: Duration, bell: &Notify) -> Duration {
+/// How a wait ended.
+#[derive(Clone, Copy, Debug)]
+enum Pause {
+    /// By itself, and so much too late.
+    Over { late: Duration },
+    /// Its word was wanted so long before.
+    Rung { rest: Duration },
+}
+
+/// Waits, unless its word is wanted before.
+async fn pause(wait: Duration, bell: &Notify) -> Pause {
     let start = Instant::now();
-    let _ = timeout(wait, bell.notified()).await;
-    start.elapsed().saturating_sub(wait)
+    match timeout(wait, bell.notified()).await {
+        Ok(()) => Pause::Rung { rest: wait.saturating_sub(start.elapsed()) },
+        Err(_) => Pause::Over { late: start.elapsed().saturating_sub(wait) },
+    }
 }
 
 /// A target's place in its interval: multiples of the golden ratio, which spread evenly however many there are and

@@ -53,7 +53,7 @@ enum Next {
 
 impl<'e, S: Story> Answering<'e, '_, S> {
     /// Answers from where the question led, and closes the message.
-    pub(super) fn run(mut self, found: Found<'e>) -> Outcome {
+    pub(super) fn run(mut self, found: Found<'e>, zone: ZoneId) -> Outcome {
         if self.walk(found).is_err() {
             // What did not fit was left out whole (RFC 2181 §9).
             self.is_truncated = true;
@@ -65,10 +65,10 @@ impl<'e, S: Story> Answering<'e, '_, S> {
         let scope = if is_placed { self.scope } else { 0 };
         let flags = if self.is_authoritative { FLAG_AUTHORITATIVE } else { 0 };
         Outcome {
-            octets: self.frame.close(self.composer, flags, self.rcode, scope, self.error),
+            octets: self.frame.close(&mut self.composer, flags, self.rcode, scope, self.error),
             rcode: self.rcode,
             qtype: Some(self.frame.request.qtype),
-            zone: None,
+            zone: Some(zone),
             pool: self.pool,
             is_truncated: self.is_truncated,
             has_subnet: subnet.is_some(),

@@ -12,8 +12,8 @@ use crate::limits::{
 use crate::policy::{NoTrace, Random, Target};
 use crate::snapshot::{Live, Snapshot};
 use crate::wire::{
-    Class, Composer, ExtendedError, Labels, OptRecord, Owner, Rcode, RecordType, Rejection,
-    Request, Section, Ttl,
+    Class, Composer, ExtendedError, Labels, OptOptions, OptRecord, Owner, Rcode, RecordType,
+    Rejection, Request, Section, Ttl,
 };
 use crate::zone::{ZoneId, ZoneState};
 
@@ -166,14 +166,11 @@ impl<'a> Engine<'a> {
         out: &mut [u8],
     ) -> Outcome {
         self.read(&mut scratch.reading, message);
-        let random = scratch.tools.random.clone();
         let Scratch { reading, tools, .. } = scratch;
-        let outcome = self.answer_reading(reading, tools, message, client, out, &mut NoTrace);
         if self.explains(&reading.request, client) {
-            scratch.tools.random = random;
             return self.answer_with_reasons(scratch, message, client, out);
         }
-        outcome
+        self.answer_reading(reading, tools, message, client, out, &mut NoTrace)
     }
 
     /// Whether reading queries ahead pays: where the names are more than the processor keeps close by.
@@ -202,20 +199,17 @@ impl<'a> Engine<'a> {
         client: Client,
         out: &mut [u8],
     ) -> Outcome {
-        let random = scratch.tools.random.clone();
         let Scratch { ahead, tools, .. } = scratch;
         let Some(reading) = ahead.get(place) else { return Outcome::silence() };
-        let outcome = self.answer_reading(reading, tools, message, client, out, &mut NoTrace);
         if self.explains(&reading.request, client) {
-            scratch.tools.random = random;
             return self.answer_with_reasons(scratch, message, client, out);
         }
-        outcome
+        self.answer_reading(reading, tools, message, client, out, &mut NoTrace)
     }
 
     /// Whether the client wants to know why, and may.
     fn explains(&self, request: &Request, client: Client) -> bool {
-        request.edns.is_some_and(|edns| edns.wants_explanation)
+        request.edns.as_ref().is_some_and(|edns| edns.wants_explanation)
             && self.snapshot.identity.explains_to(client.address)
     }
 
@@ -292,7 +286,7 @@ impl<'a> Engine<'a> {
             pool: None,
             error: None,
         };
-        Outcome { zone: Some(zone), ..answering.run(found) }
+        answering.run(found, zone)
     }
 }
 
@@ -361,7 +355,7 @@ pub(super) struct Frame<'e, 'q> {
 impl<'e> Frame<'e, '_> {
     /// Octets that the answer may have (RFC 6891 §6.2.3, RFC 9715 §3.1).
     fn limit(&self) -> usize {
-        match (self.client.transport, self.request.edns) {
+        match (self.client.transport, &self.request.edns) {
             (Transport::Stream, _) => STREAM_MESSAGE_OCTETS,
             (Transport::Udp, None) => PLAIN_ANSWER_OCTETS,
             (Transport::Udp, Some(edns)) => {
@@ -373,15 +367,18 @@ impl<'e> Frame<'e, '_> {
     /// The OPT record of the answer, if the query had one. `scope` is for the client subnet.
     #[inline]
     fn opt(&self, error: Option<Reason>, scope: u8) -> Option<OptRecord<'e>> {
-        let edns = self.request.edns?;
+        let edns = self.request.edns.as_ref()?;
         let mut opt = OptRecord::bare(ADVERTISED_OCTETS, edns.wants_dnssec);
-        opt.subnet = edns.subnet.map(|subnet| (subnet, scope));
-        opt.error = error;
-        if edns.wants_server {
-            opt.server = self.engine.snapshot.identity.server.as_deref().map(str::as_bytes);
-        }
-        if edns.wants_keepalive && self.client.transport == Transport::Stream {
-            opt.keepalive = Some(KEEPALIVE_TENTHS);
+        if error.is_some() || edns.asks_for_options() {
+            let keeps = edns.wants_keepalive && self.client.transport == Transport::Stream;
+            let server = self.engine.snapshot.identity.server.as_deref().map(str::as_bytes);
+            opt.options = Some(OptOptions {
+                subnet: edns.subnet.map(|subnet| (subnet, scope)),
+                error,
+                server: server.filter(|_| edns.wants_server),
+                keepalive: keeps.then_some(KEEPALIVE_TENTHS),
+                explanation: None,
+            });
         }
         Some(opt)
     }
@@ -404,7 +401,7 @@ impl<'e> Frame<'e, '_> {
     #[inline]
     pub(super) fn close(
         &self,
-        composer: Composer<'_>,
+        composer: &mut Composer<'_>,
         flags: u16,
         rcode: Rcode,
         scope: u8,
@@ -412,16 +409,31 @@ impl<'e> Frame<'e, '_> {
     ) -> usize {
         let stale = if rcode == Rcode::NXDOMAIN { STALE_DENIAL } else { STALE };
         let mut opt = self.opt(self.engine.is_stale.then_some(stale), scope);
-        if let (Some(opt), Some(_)) = (&mut opt, error) {
-            let told = OptRecord { error, ..*opt };
-            if composer.has_room(told.octets().saturating_sub(opt.octets())) {
-                *opt = told;
-            }
-        }
-        if let (Some(opt), Some(text)) = (&mut opt, self.engine.explanation) {
-            opt.explanation = shorten(text, composer.room());
+        if let Some(opt) = &mut opt
+            && (error.is_some() || self.engine.explanation.is_some())
+        {
+            self.tell_more(opt, composer, error);
         }
         composer.finish(self.request.id, self.request.answer_flags() | flags, rcode, opt.as_ref())
+    }
+
+    /// Adds what no room was set aside for, as far as there is some.
+    #[cold]
+    fn tell_more<'o>(&self, opt: &mut OptRecord<'o>, composer: &Composer<'_>, error: Option<Reason>)
+    where
+        'e: 'o,
+    {
+        let known = opt.octets();
+        let options = opt.options.get_or_insert_default();
+        if error.is_some() {
+            let before = std::mem::replace(&mut options.error, error);
+            if !composer.has_room(opt.octets().saturating_sub(known)) {
+                opt.options.get_or_insert_default().error = before;
+            }
+        }
+        if let Some(text) = self.engine.explanation {
+            opt.options.get_or_insert_default().explanation = shorten(text, composer.room());
+        }
     }
 
     /// An answer without records.
@@ -436,7 +448,7 @@ impl<'e> Frame<'e, '_> {
         let opt = self.opt(error, 0);
         let octets = self
             .open(out, labels, error)
-            .map_or(0, |composer| composer.finish(id, flags, rcode, opt.as_ref()));
+            .map_or(0, |mut composer| composer.finish(id, flags, rcode, opt.as_ref()));
         Outcome { octets, rcode, ..self.outcome() }
     }
 

@@ -149,24 +149,18 @@ impl Ledger {
         result.map(|(recalled, ledger)| (ledger, recalled))
     }
 
+    /// Reads a file that can't be written, as on a disk that was mounted read-only after an error. It is left alone.
+    pub(super) fn read_only(path: &Path) -> Result<Recalled, LedgerError> {
+        let database = Database::builder()
+            .set_cache_size(STATE_CACHE_OCTETS)
+            .open_read_only(path)
+            .map_err(|error| sort(error.into()))?;
+        recall(&database)
+    }
+
     /// Everything in the file.
     pub(super) fn recall(&self) -> Result<Recalled, LedgerError> {
-        let reading = self.database.begin_read().map_err(|error| sort(error.into()))?;
-        let mut recalled = Recalled::default();
-        if let Some(table) = open_table(&reading, EVENTS)? {
-            recalled.events = read_values(&table)?;
-        }
-        if let Some(table) = open_table(&reading, OVERRIDES)? {
-            recalled.overrides.overrides = read_values(&table)?;
-        }
-        if let Some(table) = open_table(&reading, TEXTS)? {
-            let text = |key: &str| table.get(key).map_err(|error| sort(error.into()));
-            recalled.memories =
-                text(MEMORIES)?.and_then(|value| parse(value.value())).unwrap_or_default();
-            recalled.overrides.next =
-                text(NEXT_OVERRIDE)?.and_then(|value| parse(value.value())).unwrap_or_default();
-        }
-        Ok(recalled)
+        recall(&self.database)
     }
 
     /// Puts all changes into the file at once, and waits until the disk has them.
@@ -194,6 +188,25 @@ impl Ledger {
         writing.commit()?;
         Ok(())
     }
+}
+
+fn recall(database: &impl ReadableDatabase) -> Result<Recalled, LedgerError> {
+    let reading = database.begin_read().map_err(|error| sort(error.into()))?;
+    let mut recalled = Recalled::default();
+    if let Some(table) = open_table(&reading, EVENTS)? {
+        recalled.events = read_values(&table)?;
+    }
+    if let Some(table) = open_table(&reading, OVERRIDES)? {
+        recalled.overrides.overrides = read_values(&table)?;
+    }
+    if let Some(table) = open_table(&reading, TEXTS)? {
+        let text = |key: &str| table.get(key).map_err(|error| sort(error.into()));
+        recalled.memories =
+            text(MEMORIES)?.and_then(|value| parse(value.value())).unwrap_or_default();
+        recalled.overrides.next =
+            text(NEXT_OVERRIDE)?.and_then(|value| parse(value.value())).unwrap_or_default();
+    }
+    Ok(recalled)
 }
 
 /// Adds events, and lets go of those that are too old.
@@ -263,11 +276,12 @@ fn sort(error: redb::Error) -> LedgerError {
     }
 }
 
-fn move_aside(path: &Path, now_s: u64, why: &str) -> Result<(), LedgerError> {
+/// Moves a file out of the way, whose content is not what it should be, or what nobody knows.
+pub(super) fn move_aside(path: &Path, now_s: u64, why: &str) -> Result<(), LedgerError> {
     let aside = name_aside(path, now_s);
     tracing::error!(
         path = %path.display(), aside = %aside.display(),
-        "what was known of health, overrides and events is damaged, and begun anew: {why}"
+        "what was known of health, overrides and events can't be used, and is begun anew: {why}"
     );
     std::fs::rename(path, &aside).map_err(|error| LedgerError::Unusable(error.to_string()))?;
     forget_old(path);

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use tokio::sync::oneshot;
 
-use super::ledger::{Changes, FILE_NAME, Ledger, LedgerError};
+use super::ledger::{Changes, FILE_NAME, Ledger, LedgerError, move_aside};
 pub use super::ledger::{Memories, OverrideList, Recalled};
 use crate::health::{Event, Memory};
 use crate::limits::{
@@ -167,6 +167,8 @@ struct Writer {
     unwritten: Changes,
     /// The overrides that hold, for a file that has to be begun anew.
     overrides: Option<OverrideList>,
+    /// There was a file that could not even be read: what is in it was never heeded.
+    is_unread: bool,
     /// What the file says of the targets, and when it was written.
     written: Option<(Memories, Instant)>,
     /// When the next commit may be.
@@ -183,6 +185,7 @@ impl Writer {
             ledger: None,
             unwritten: Changes::default(),
             overrides: None,
+            is_unread: false,
             written: None,
             next: Instant::now(),
             told: None,
@@ -194,10 +197,17 @@ impl Writer {
             Ok(recalled) => {
                 self.overrides = Some(recalled.overrides.clone());
                 self.unwritten.overrides = None;
+                return recalled;
+            }
+            Err(error) => self.note_failure(error.why()),
+        }
+        match Ledger::read_only(&self.path) {
+            Ok(recalled) => {
+                self.overrides = Some(recalled.overrides.clone());
                 recalled
             }
-            Err(error) => {
-                self.note_failure(error.why());
+            Err(_) => {
+                self.is_unread = self.path.exists();
                 Recalled::default()
             }
         }
@@ -294,9 +304,15 @@ impl Writer {
         }
     }
 
-    /// Opens the file; gives what is in it. In one that was lost meanwhile, everything that holds is written again.
+    /// Opens the file; gives what is in it. In one that was lost meanwhile, everything that holds is written again. One that nobody
+    /// could read at start is moved aside: overrides in it do not hold, and what is written now would mix with them.
     fn open(&mut self) -> Result<Recalled, LedgerError> {
-        let (ledger, recalled) = Ledger::open_or_replace(&self.path, unix_ms() / 1000)?;
+        let now_s = unix_ms() / 1000;
+        if self.is_unread && Ledger::read_only(&self.path).is_ok() {
+            move_aside(&self.path, now_s, "it could not be read when the server was started")?;
+            self.is_unread = false;
+        }
+        let (ledger, recalled) = Ledger::open_or_replace(&self.path, now_s)?;
         self.ledger = Some(ledger);
         if self.unwritten.overrides.is_none() {
             self.unwritten.overrides = self.overrides.clone();

@@ -42,6 +42,13 @@ pub struct OptRecord<'a> {
     pub payload: u16,
     /// The DO bit of the query, given back (RFC 3225 §3).
     pub wants_dnssec: bool,
+    /// Most answers have none.
+    pub options: Option<OptOptions<'a>>,
+}
+
+/// The options in such a record.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OptOptions<'a> {
     /// The client subnet of the query, and the scope of this answer (RFC 7871 §7.2.1).
     pub subnet: Option<(ClientSubnet, u8)>,
     /// Why the answer is not what was hoped for (RFC 8914), with a text for people.
@@ -54,36 +61,35 @@ pub struct OptRecord<'a> {
     pub keepalive: Option<u16>,
 }
 
-impl OptRecord<'_> {
-    /// An OPT record without options.
-    pub fn bare(payload: u16, wants_dnssec: bool) -> Self {
-        Self {
-            payload,
-            wants_dnssec,
-            subnet: None,
-            error: None,
-            explanation: None,
-            server: None,
-            keepalive: None,
-        }
-    }
-}
-
 const OPT_PREFIX: usize = 11;
 const FLAG_TRUNCATED: u16 = 0x0200;
 /// Pointers have 14 bits (RFC 1035 §4.1.4).
 const POINTER_LIMIT: usize = 0x4000;
 
 impl OptRecord<'_> {
+    /// An OPT record without options.
+    pub fn bare(payload: u16, wants_dnssec: bool) -> Self {
+        Self { payload, wants_dnssec, options: None }
+    }
+
     /// Octets that the record will take.
+    #[inline]
     pub fn octets(&self) -> usize {
+        let options = self.options.as_ref().map_or(0, OptOptions::octets);
+        OPT_PREFIX.saturating_add(options)
+    }
+}
+
+impl OptOptions<'_> {
+    /// Octets that the options will take.
+    fn octets(&self) -> usize {
         let subnet = self.subnet.map_or(0, |(subnet, _)| subnet.octets().len().saturating_add(8));
         let error = self.error.map_or(0, |(_, text)| text.len().saturating_add(6));
         let server = self.server.map_or(0, |name| name.len().saturating_add(4));
         let keepalive = self.keepalive.map_or(0, |_| 6);
         let explanation = self.explanation.map_or(0, |text| text.len().saturating_add(6));
         let options = [subnet, error, explanation, server, keepalive];
-        options.into_iter().fold(OPT_PREFIX, usize::saturating_add)
+        options.into_iter().fold(0, usize::saturating_add)
     }
 }
 
@@ -312,7 +318,7 @@ impl<'a> Composer<'a> {
 
     /// Writes the OPT record and the header, and gives the length of the message.
     pub fn finish(
-        mut self,
+        &mut self,
         id: [u8; 2],
         flags: u16,
         rcode: Rcode,
@@ -505,15 +511,14 @@ impl<'a> Composer<'a> {
         false
     }
 
+    #[inline]
     fn put_opt(&mut self, opt: &OptRecord<'_>, extended: u8) -> Result<(), Full> {
         let octets = opt.octets();
         self.limit = self.limit.saturating_add(octets);
         let options = u16::try_from(octets.saturating_sub(OPT_PREFIX)).map_err(|_| Full)?;
-        let [[type_high, type_low], payload, options] =
+        let [[type_high, type_low], [payload_high, payload_low], [options_high, options_low]] =
             [RecordType::OPT.0, opt.payload, options].map(u16::to_be_bytes);
-        let [payload_high, payload_low] = payload;
         let dnssec = if opt.wants_dnssec { 0x80 } else { 0 };
-        let [options_high, options_low] = options;
         let fixed: [u8; OPT_PREFIX] = [
             0,
             type_high,
@@ -528,30 +533,35 @@ impl<'a> Composer<'a> {
             options_low,
         ];
         self.put(&fixed)?;
-        if octets == OPT_PREFIX {
-            return Ok(());
+        match &opt.options {
+            None => Ok(()),
+            Some(options) => self.put_options(options),
         }
-        if let Some((subnet, scope)) = opt.subnet {
-            self.put_subnet(subnet, scope)?;
+    }
+
+    #[inline(never)]
+    fn put_options(&mut self, options: &OptOptions<'_>) -> Result<(), Full> {
+        if let Some((subnet, scope)) = &options.subnet {
+            self.put_subnet(subnet, *scope)?;
         }
-        if let Some((code, text)) = opt.error {
+        if let Some((code, text)) = options.error {
             let code = code.0.to_be_bytes();
             self.put_option(OPTION_EXTENDED_ERROR, &[&code, text.as_bytes()])?;
         }
-        if let Some(text) = opt.explanation {
+        if let Some(text) = options.explanation {
             let code = ExtendedError::OTHER.0.to_be_bytes();
             self.put_option(OPTION_EXTENDED_ERROR, &[&code, text.as_bytes()])?;
         }
-        if let Some(name) = opt.server {
+        if let Some(name) = options.server {
             self.put_option(OPTION_NSID, &[name])?;
         }
-        match opt.keepalive {
+        match options.keepalive {
             Some(tenths) => self.put_option(OPTION_TCP_KEEPALIVE, &[&tenths.to_be_bytes()]),
             None => Ok(()),
         }
     }
 
-    fn put_subnet(&mut self, subnet: ClientSubnet, scope: u8) -> Result<(), Full> {
+    fn put_subnet(&mut self, subnet: &ClientSubnet, scope: u8) -> Result<(), Full> {
         let address = subnet.octets();
         let length = u16::try_from(address.len()).map_err(|_| Full)?.saturating_add(4);
         let [[code_high, code_low], [length_high, length_low], [family_high, family_low]] =
@@ -708,11 +718,13 @@ mod tests {
         let opt = OptRecord {
             payload: 1232,
             wants_dnssec: true,
-            subnet: Some((subnet, 20)),
-            error: Some((ExtendedError::OTHER, "why")),
-            explanation: Some("because"),
-            server: Some(b"ns1"),
-            keepalive: Some(100),
+            options: Some(OptOptions {
+                subnet: Some((subnet, 20)),
+                error: Some((ExtendedError::OTHER, "why")),
+                explanation: Some("because"),
+                server: Some(b"ns1"),
+                keepalive: Some(100),
+            }),
         };
         let (mut buffer, mut labels) = ([0u8; 512], Labels::default());
         let rdata: Vec<Box<[u8]>> = (0..40u8).map(|i| vec![10, 0, 0, i].into()).collect();

@@ -21,7 +21,7 @@ mod request;
 mod subnet;
 mod types;
 
-pub use composer::{Composer, Full, Labels, Mark, OptRecord, Owner, Section};
+pub use composer::{Composer, Full, Labels, Mark, OptOptions, OptRecord, Owner, Section};
 pub use name::{Name, NameError, ends_in};
 pub use reader::{Malformed, Reader};
 pub use records::{Records, Template, brings_hosts, host_of};

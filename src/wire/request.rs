@@ -26,6 +26,14 @@ pub struct Edns {
     pub wants_explanation: bool,
 }
 
+impl Edns {
+    /// Whether the answer to it may need options.
+    #[inline]
+    pub fn asks_for_options(&self) -> bool {
+        self.subnet.is_some() || self.wants_server || self.wants_keepalive
+    }
+}
+
 /// One query, checked.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -81,9 +89,11 @@ impl Request {
     pub fn parse(&mut self, message: &[u8]) -> Result<(), Rejection> {
         self.name_octets = 0;
         self.edns = None;
-        let mut reader = Reader::new(message);
-        let header = reader.take(HEADER_OCTETS).map_err(|Malformed| Rejection::Silence)?;
+        let Some((header, rest)) = message.split_first_chunk::<HEADER_OCTETS>() else {
+            return Err(Rejection::Silence);
+        };
         let counts = self.read_header(header)?;
+        let mut reader = Reader::new(rest);
         if self.opcode() != Opcode::QUERY {
             self.read_what_can_be(&mut reader, &counts);
             return Err(Rejection::Code(Rcode::NOTIMP));
@@ -105,7 +115,7 @@ impl Request {
         if !reader.is_at_end() {
             return Err(Rejection::Code(Rcode::FORMERR));
         }
-        match self.edns {
+        match &self.edns {
             // RFC 6891 §6.1.3.
             Some(edns) if edns.version != 0 => Err(Rejection::Code(Rcode::BADVERS)),
             _ => Ok(()),
@@ -123,18 +133,19 @@ impl Request {
         }
     }
 
-    fn read_header(&mut self, header: &[u8]) -> Result<Counts, Rejection> {
-        let mut reader = Reader::new(header);
-        self.id = reader.u16()?.to_be_bytes();
-        self.flags = reader.u16()?;
+    #[inline]
+    fn read_header(&mut self, header: &[u8; HEADER_OCTETS]) -> Result<Counts, Rejection> {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *header;
+        self.id = [a, b];
+        self.flags = u16::from_be_bytes([c, d]);
         if self.flags & FLAG_RESPONSE != 0 {
             return Err(Rejection::Silence);
         }
         Ok(Counts {
-            questions: reader.u16()?,
-            answers: reader.u16()?,
-            authorities: reader.u16()?,
-            additional: reader.u16()?,
+            questions: u16::from_be_bytes([e, f]),
+            answers: u16::from_be_bytes([g, h]),
+            authorities: u16::from_be_bytes([i, j]),
+            additional: u16::from_be_bytes([k, l]),
         })
     }
 
@@ -169,7 +180,7 @@ impl Request {
             if self.edns.is_some() || !is_root {
                 return Err(Malformed);
             }
-            let edns = Edns {
+            let bare = Edns {
                 payload,
                 version,
                 wants_dnssec: high & 0x80 != 0,
@@ -178,10 +189,11 @@ impl Request {
                 wants_keepalive: false,
                 wants_explanation: false,
             };
-            self.edns = Some(edns);
-            // The options of a version we don't know are not ours to read.
-            if version == 0 {
-                self.edns = Some(read_options(edns, data)?);
+            let edns = self.edns.insert(bare);
+            // The options of a version we don't know are not ours to read, and of those that are wrong none is given back.
+            if version == 0 && !data.is_empty() && read_options(edns, data).is_err() {
+                *edns = bare;
+                return Err(Malformed);
             }
         }
         Ok(())
@@ -214,7 +226,7 @@ impl Request {
 
     /// The client subnet of the query, if there was one.
     pub fn subnet(&self) -> Option<ClientSubnet> {
-        self.edns.and_then(|edns| edns.subnet)
+        self.edns.as_ref().and_then(|edns| edns.subnet)
     }
 }
 
@@ -234,7 +246,7 @@ fn skip_record(reader: &mut Reader<'_>) -> Result<(), Malformed> {
 }
 
 /// Walks the options. One that means nothing to us is ignored (RFC 6891 §6.1.2).
-fn read_options(mut edns: Edns, data: &[u8]) -> Result<Edns, Malformed> {
+fn read_options(edns: &mut Edns, data: &[u8]) -> Result<(), Malformed> {
     let mut reader = Reader::new(data);
     let mut options = 0usize;
     while !reader.is_at_end() {
@@ -255,7 +267,7 @@ fn read_options(mut edns: Edns, data: &[u8]) -> Result<Edns, Malformed> {
             _ => {}
         }
     }
-    Ok(edns)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ const LONG_TROUBLE_MS: u64 = 1_500_000;
 /// Such a guard's patience, in seconds.
 const LONG_HOLD_S: u64 = 720;
 
+/// How often the guard may hold for one thing that happened: once for it, and once for probes that were under way.
+const HOLDS_IN_A_ROW: u32 = 2;
+
 /// How often the fleet ticks.
 const TICK_MS: u64 = 250;
 
@@ -139,6 +142,8 @@ pub struct World {
     pub outage_ended: u64,
     /// When the guard last turned.
     pub released_at: u64,
+    /// How often it has held since the last thing happened that it could hold for.
+    holds_in_a_row: u32,
     /// What is only asked to learn about our own network; none in most worlds.
     pub sentinels: Vec<Endpoint>,
     sentinel_targets: Vec<ProbeTarget>,
@@ -224,6 +229,7 @@ impl World {
             outage: None,
             outage_ended: 0,
             released_at: 0,
+            holds_in_a_row: 0,
             protected: Vec::new(),
             is_healing: false,
             setting: None,
@@ -416,7 +422,9 @@ impl World {
         let news = self.fleet.take_news();
         let is_changed = !news.is_empty();
         for happening in news {
-            self.summary.holds += u64::from(matches!(happening, Happening::GuardHeld { .. }));
+            if let Happening::GuardHeld { .. } = happening {
+                self.count_hold();
+            }
             if matches!(happening, Happening::GuardHeld { .. } | Happening::GuardReleased { .. }) {
                 self.released_at = self.now;
             }
@@ -428,12 +436,26 @@ impl World {
         }
     }
 
+    /// Each excuses what is believed for some time: it must not hold for the same reason again and again.
+    fn count_hold(&mut self) {
+        self.summary.holds += 1;
+        self.holds_in_a_row += 1;
+        let is_steady = |one: &Endpoint| {
+            matches!(one.condition, Condition::Alive | Condition::Dead | Condition::Hanging)
+        };
+        let all = self.endpoints.iter().chain(&self.sentinels);
+        if self.holds_in_a_row > HOLDS_IN_A_ROW && all.clone().all(is_steady) {
+            self.fail("the guard holds again and again though nothing happens");
+        }
+    }
+
     fn change_endpoint(&mut self, endpoint: usize) {
         if self.is_healing {
             return;
         }
         let now = self.now;
         self.endpoints[endpoint].change(&mut self.random, now);
+        self.holds_in_a_row = 0;
         let condition = self.endpoints[endpoint].condition;
         self.note(|| format!("endpoint {endpoint} is {condition:?}"));
         if condition != Condition::Alive {
@@ -450,6 +472,7 @@ impl World {
         }
         let now = self.now;
         self.sentinels[sentinel].change(&mut self.sentinel_random, now);
+        self.holds_in_a_row = 0;
         let condition = self.sentinels[sentinel].condition;
         self.note(|| format!("sentinel {sentinel} is {condition:?}"));
         let next = self.sentinel_random.between(5_000, 240_000);
@@ -462,6 +485,7 @@ impl World {
         }
         self.network = if self.random.percent(70) { Network::Silent } else { Network::NoRoute };
         self.summary.outages += 1;
+        self.holds_in_a_row = 0;
         self.summary.watched_outages += u64::from(!self.sentinels.is_empty());
         self.outage = Some(self.now);
         self.protected = self.find_protected();
@@ -478,6 +502,7 @@ impl World {
         self.network = Network::Fine;
         self.outage = None;
         self.outage_ended = self.now;
+        self.holds_in_a_row = 0;
         self.note(|| "our network is fine again".to_owned());
         let next = self.random.between(60_000, 400_000);
         self.at(self.now + next, Event::Outage);
@@ -499,6 +524,7 @@ impl World {
         self.places.clear();
         self.watch(adopted.started);
         self.released_at = self.now;
+        self.holds_in_a_row = 0;
         self.summary.restarts += 1;
         self.note(|| "another process has begun".to_owned());
         self.judge();

@@ -1,6 +1,6 @@
 //! From one generation of targets to the next: what is equal goes on as it was, what only has another pace goes on from its status.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::member::Member;
@@ -45,12 +45,13 @@ impl Fleet {
             guard: Guard::default(),
             blind: 0,
             is_blind: false,
+            is_deaf: false,
             pending: 0,
             runs: 0,
             ticked: None,
             summoned: Vec::new(),
             last_summons: None,
-            has_jury: false,
+            jury: Vec::new(),
             news: Vec::new(),
         }
     }
@@ -142,9 +143,14 @@ impl Fleet {
 
     /// Lets go of those that nobody names any more.
     fn dismiss(&mut self, adopted: &mut Adopted) {
+        // Those of which another goes on: they are as they were.
+        let heirs = adopted.started.iter().filter(|one| one.is_resumed);
+        let heirs: HashSet<String> = heirs.map(|one| one.target.key()).collect();
+        let mut gone = Vec::new();
         for (place, seat) in self.members.iter_mut().enumerate() {
             let is_gone = |member: &mut Member| member.ids.is_empty() && !member.is_sentinel;
             let Some(member) = seat.take_if(is_gone) else { continue };
+            gone.extend(member.farewell().filter(|_| !heirs.contains(&member.target.key())));
             self.index.remove(&member.target);
             self.free.push(place);
             self.blind = self.blind.saturating_sub(u32::from(member.is_blind));
@@ -155,6 +161,7 @@ impl Fleet {
                 adopted.stopped.push(MemberId { place, run: member.run });
             }
         }
+        gone.into_iter().for_each(|happening| self.tell(happening));
     }
 
     /// Finds what is calculated from what, and where everything belongs.
@@ -192,12 +199,12 @@ impl Fleet {
     /// Writes all of the new view. What is calculated comes last, from what the others show.
     fn publish_all(&mut self, now: Moment) {
         for place in 0..self.members.len() {
-            if let Some(status) = self.calculate(place)
-                && let Some(member) = self.at(place)
-            {
-                member.believed = status;
+            match self.calculate(place) {
+                Some(status) if self.at(place).is_some_and(|one| one.believed != status) => {
+                    self.believe(place, status, "calculated from other checks", now);
+                }
+                _ => drop(self.write(place, now)),
             }
-            self.write(place, now);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Known;
 use crate::health::check::{CheckSpec, LatencyMeasure, ProbeTarget};
+use crate::health::event::Happening;
 use crate::health::guard::Part;
 use crate::health::horizon::Horizon;
 use crate::health::latency::{RecentLatencies, SmoothedLatency};
@@ -14,6 +15,7 @@ use crate::health::observation::{FailureReason, Observation};
 use crate::health::protocol::{Missing, Protocol};
 use crate::health::tally::Tally;
 use crate::health::view::{Status, TargetId, View};
+use crate::limits::EVENT_POOLS;
 
 /// See the module.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) struct Member {
     /// Its numbers in this generation: one, unless the list names it twice; none for a sentinel.
     pub(super) ids: Vec<TargetId>,
     pub(super) pools: Box<[Arc<str>]>,
+    /// Those of the generation before.
+    former_pools: Box<[Arc<str>]>,
     /// Tells this life of the target from those before: what a former one learns comes too late.
     pub(super) run: u64,
     /// What results decide. What is not probed never moves it.
@@ -40,11 +44,14 @@ pub(super) struct Member {
     /// In microseconds, as policies see it; 0 if nothing is known.
     pub(super) known_latency_us: u32,
     pub(super) tally: Tally,
+    /// When what everybody sees last changed, or when the target became known; and when it last came up after it was down.
+    pub(super) since: Moment,
+    recovered: Option<Moment>,
     /// When it was last reported, if that is how it is known.
     pub(super) reported: Option<Moment>,
     /// The end of its certificate, in milliseconds since 1970, and when somebody was last told that it is near.
     pub(super) certificate_ends_ms: Option<u64>,
-    pub(super) certificate_told_ms: u64,
+    pub(super) certificate_told: Option<Moment>,
     /// Places of what it is calculated from, and of what is calculated from it.
     pub(super) children: Box<[usize]>,
     pub(super) parents: Vec<usize>,
@@ -61,6 +68,7 @@ impl Member {
             target,
             ids: Vec::new(),
             pools: Box::default(),
+            former_pools: Box::default(),
             run,
             machine: Machine::new(now),
             believed,
@@ -72,9 +80,11 @@ impl Member {
             recent: RecentLatencies::default(),
             known_latency_us: 0,
             tally: Tally::default(),
+            since: now,
+            recovered: None,
             reported: None,
             certificate_ends_ms: None,
-            certificate_told_ms: 0,
+            certificate_told: None,
             children: Box::default(),
             parents: Vec::new(),
         }
@@ -83,7 +93,7 @@ impl Member {
     /// Whatever belongs to one generation of targets: numbers, pools, relations.
     pub(super) fn forget_generation(&mut self) {
         self.ids.clear();
-        self.pools = Box::default();
+        self.former_pools = std::mem::take(&mut self.pools);
         self.is_sentinel = false;
         self.children = Box::default();
         self.parents.clear();
@@ -124,6 +134,31 @@ impl Member {
         }
     }
 
+    /// What everybody sees may have changed, from this.
+    pub(super) fn note_shown(&mut self, from: Status, now: Moment) {
+        let to = self.shown();
+        if from == to {
+            return;
+        }
+        self.since = now;
+        if from == Status::Down && to == Status::Up {
+            self.recovered = Some(now);
+        }
+    }
+
+    /// What is to be told when nobody names it any more: what is down would stay so for ever in the eyes of who was told.
+    pub(super) fn farewell(&self) -> Option<Happening> {
+        let was_told = self.shown() == Status::Down && !self.former_pools.is_empty();
+        was_told.then(|| Happening::Endpoint {
+            target: self.target.to_string(),
+            pools: names(&self.former_pools),
+            from: Status::Down.to_string(),
+            to: Status::Unknown.to_string(),
+            reason: "no longer probed, or in another way".to_owned(),
+            streak: 0,
+        })
+    }
+
     pub(super) fn part(&self) -> Part {
         match self.believed {
             _ if self.is_sentinel => Part::Sentinel,
@@ -150,7 +185,8 @@ impl Member {
     /// Writes what everybody sees, the status last.
     pub(super) fn publish(&self, view: &View, horizon: Horizon) {
         for &id in &self.ids {
-            view.set_recovered_ms(id, self.machine.recovered().map_or(0, |at| at.0));
+            // A moment of 0 would say that it never recovered.
+            view.set_recovered_ms(id, self.recovered.map_or(0, |at| at.0.max(1)));
             view.set_latency_us(id, self.known_latency_us);
             view.set_until(id, self.shown(), horizon);
         }
@@ -178,8 +214,8 @@ impl Member {
             key: self.target.key(),
             status: self.believed,
             relapses: self.machine.relapses(),
-            changed_ago_ms: ago(self.machine.since()),
-            recovered_ago_ms: self.machine.recovered().map(ago),
+            changed_ago_ms: ago(self.since),
+            recovered_ago_ms: self.recovered.map(ago),
             seen_ago_ms: self.reported.or(self.tally.last_probe).map(ago),
             latency_us: self.known_latency_us,
         }
@@ -195,14 +231,13 @@ impl Member {
         self.believed = memory.status;
         self.is_resumed = memory.status != Status::Unknown;
         self.known_latency_us = memory.latency_us;
+        self.since = at(memory.changed_ago_ms);
+        self.recovered = memory.recovered_ago_ms.map(at);
         if let Protocol::External(_) = check.protocol {
             self.reported = memory.seen_ago_ms.map(at);
         } else {
-            let since = at(memory.changed_ago_ms);
-            // A moment of 0 would say that it never recovered.
-            let recovered = memory.recovered_ago_ms.map(|ago| Moment(at(ago).0.max(1)));
             let relapses = memory.relapses;
-            self.machine = Machine::resume(memory.status, relapses, since, recovered, &check, now);
+            self.machine = Machine::resume(memory.status, relapses, self.since, &check, now);
         }
     }
 
@@ -215,8 +250,8 @@ impl Member {
             state: self.machine.state(),
             is_held: self.is_held,
             is_ready: self.machine.state() == State::Ready,
-            since: self.machine.since(),
-            age: now.since(self.machine.since()),
+            since: self.since,
+            age: now.since(self.since),
             streak: self.machine.streak(),
             latency_us: self.known_latency_us,
             p50_us: self.recent.percentile(50),
@@ -230,4 +265,9 @@ impl Member {
     pub(super) fn last_failure(&self) -> Option<&FailureReason> {
         self.tally.last_failure.as_ref()
     }
+}
+
+/// Pools as events name them.
+pub(super) fn names(pools: &[Arc<str>]) -> Vec<String> {
+    pools.iter().take(EVENT_POOLS).map(|pool| pool.to_string()).collect()
 }

@@ -35,12 +35,12 @@ use super::quorum::Count;
 use super::tally::Tally;
 use super::view::{Status, TargetId, View};
 use crate::limits::{
-    CERTIFICATE_TOLD_MS, EVENT_POOLS, FLEET_NEWS, JURY, JURY_MS, REPORT_REASON_CHARACTERS,
+    CERTIFICATE_TOLD_MS, FLEET_NEWS, JURY, JURY_MS, REPORT_REASON_CHARACTERS, SENTINELS_SILENT_MS,
     SUMMONS_MS, TICK_LATE_MS,
 };
 
 pub use adopt::{Adopted, NewMember};
-use member::Member;
+use member::{Member, names};
 
 /// What a fleet is given for good.
 #[derive(Clone, Debug, Default)]
@@ -105,6 +105,8 @@ pub struct Fleet {
     /// Members whose last probe met errors of our own side only.
     blind: u32,
     is_blind: bool,
+    /// No sentinel answers, and somebody was told.
+    is_deaf: bool,
     /// Members whose first result start-up waits for.
     pending: usize,
     runs: u64,
@@ -112,8 +114,8 @@ pub struct Fleet {
     /// Members to be probed at once, and when some were named last.
     summoned: Vec<MemberId>,
     last_summons: Option<Moment>,
-    /// Whether there was anybody to name.
-    has_jury: bool,
+    /// The places of those.
+    jury: Vec<usize>,
     news: Vec<Happening>,
 }
 
@@ -139,9 +141,10 @@ impl Fleet {
         self.note_pulse(id.place, observation, now);
         let mut is_put_off = false;
         match decision {
-            // The first observation decides at once: what nothing was known of is no witness, and loses nothing.
-            Some(Decision { from: Status::Up, to: Status::Down, .. })
-                if self.doubts(id.place, started, now) =>
+            // The first observation decides at once, but while the guard holds: what nothing was known of is no witness.
+            Some(Decision { from, to: Status::Down, .. })
+                if self.guard.holds()
+                    || from == Status::Up && self.doubts(id.place, started, now) =>
             {
                 // As if it had not been decided: the next failure asks again.
                 let is_held = self.guard.holds();
@@ -164,7 +167,7 @@ impl Fleet {
     }
 
     /// Takes in when a member's certificate ends, in milliseconds since 1970; `unix_ms` is the time now.
-    pub fn note_certificate(&mut self, id: MemberId, ends_ms: u64, unix_ms: u64) {
+    pub fn note_certificate(&mut self, id: MemberId, ends_ms: u64, unix_ms: u64, now: Moment) {
         let Some(member) = self.member_mut(id) else { return };
         member.certificate_ends_ms = Some(ends_ms);
         let warns_before = member
@@ -174,13 +177,13 @@ impl Fleet {
             .tls()
             .map_or(0, |tls| u64::try_from(tls.warns_before.as_millis()).unwrap_or(u64::MAX));
         let is_near = warns_before > 0 && ends_ms < unix_ms.saturating_add(warns_before);
-        let was_told = member.certificate_told_ms.saturating_add(CERTIFICATE_TOLD_MS) > unix_ms
-            && member.certificate_told_ms != 0;
+        let pause = Duration::from_millis(CERTIFICATE_TOLD_MS);
+        let was_told = member.certificate_told.is_some_and(|told| now.since(told) < pause);
         if !is_near || was_told {
             return;
         }
-        member.certificate_told_ms = unix_ms;
-        let (target, pools) = (member.target.to_string(), pool_names(member));
+        member.certificate_told = Some(now);
+        let (target, pools) = (member.target.to_string(), names(&member.pools));
         self.tell(Happening::Certificate { target, pools, ends_ms });
     }
 
@@ -235,7 +238,7 @@ impl Fleet {
             let Some(member) = self.at(place) else { continue };
             let (machine, decision) = member.machine.clone().confirm(now);
             member.machine = machine;
-            let (target, pools) = (member.target.to_string(), pool_names(member));
+            let (target, pools) = (member.target.to_string(), names(&member.pools));
             confirmed.push(target.clone());
             self.tell(Happening::Confirmed { target, pools, author: author.to_owned() });
             if let Some(decision) = decision {
@@ -263,6 +266,7 @@ impl Fleet {
             self.turn(turn, Survey::default(), now);
         }
         self.watch_sight();
+        self.watch_sentinels(now);
     }
 
     /// What happened since the last time, oldest first.
@@ -332,7 +336,7 @@ impl Fleet {
         let is_success = match observation {
             Observation::Success { .. } => true,
             Observation::Failure(_) => false,
-            Observation::Nothing(_) => return,
+            Observation::Nothing(_) => return pulse.is_mute = !is_blind,
         };
         if pulse.note(is_success, now) && pulse.part == Part::Witness {
             self.summon(place, now);
@@ -357,16 +361,19 @@ impl Fleet {
         let is_sentinel = |pulse: &Pulse| pulse.part == Part::Sentinel;
         let sentinels = others.clone().filter(|(_, pulse)| is_sentinel(pulse));
         let witnesses = others.filter(|(_, pulse)| {
-            let is_other = pulse.pool != accuser.pool && pulse.failing_since().is_none();
-            pulse.part == Part::Witness && is_other
+            let is_good = !pulse.is_mute && pulse.failing_since().is_none();
+            pulse.part == Part::Witness && is_good && pulse.pool != accuser.pool
         });
-        let jury = witnesses.take(JURY).chain(sentinels).filter_map(|(place, _)| {
-            let run = self.members.get(place)?.as_ref()?.run;
-            Some(MemberId { place, run })
-        });
-        let before = self.summoned.len();
-        self.summoned.extend(jury);
-        self.has_jury = self.summoned.len() > before;
+        let jury: Vec<usize> =
+            witnesses.take(JURY).chain(sentinels).map(|(place, _)| place).collect();
+        if jury.is_empty() {
+            return;
+        }
+        for &place in &jury {
+            let run = self.members.get(place).and_then(Option::as_ref).map(|member| member.run);
+            self.summoned.extend(run.map(|run| MemberId { place, run }));
+        }
+        self.jury = jury;
     }
 
     /// Whether nothing goes down at present, or from this one on, whose probe began at `started`.
@@ -376,18 +383,43 @@ impl Fleet {
             return false;
         }
         let onset = self.pulses.get(place).and_then(Pulse::failing_since).unwrap_or(now);
-        let survey = Survey::look_back(&self.pulses, onset, started);
+        let survey = Survey::take(&self.pulses, onset);
+        if self.awaits_jury(survey, &settings, onset, now) {
+            return true;
+        }
         let turn = self.guard.doubt(&survey, &settings, onset, now);
         self.turn(turn, survey, now);
-        self.guard.holds() || self.awaits_jury(survey, now)
+        // Doubts that the present does not bear out would be over at once: what is judged has to fail once more.
+        let before = Survey::look_back(&self.pulses, onset, started);
+        let is_doubted = self.guard == Guard::Trusting && before.doubt(&settings).is_some();
+        self.guard.holds() || is_doubted
     }
 
-    /// Whether nobody but the accused has been seen, though others were asked a moment ago.
-    fn awaits_jury(&self, survey: Survey, now: Moment) -> bool {
+    /// Whether nobody has been seen to answer since `onset`, though others were asked a moment ago and have not been heard. Where most
+    /// fail already, nobody is waited for.
+    fn awaits_jury(
+        &self,
+        survey: Survey,
+        settings: &GuardSettings,
+        onset: Moment,
+        now: Moment,
+    ) -> bool {
         let patience = Duration::from_millis(JURY_MS);
         let is_called = self.last_summons.is_some_and(|last| now.since(last) < patience);
-        let is_alone = survey.observed.saturating_add(survey.sentinels) <= 1;
-        self.guard == Guard::Trusting && self.has_jury && is_called && is_alone
+        let is_unheard = |place: &usize| {
+            let pulse = self.pulses.get(*place);
+            pulse.is_some_and(|one| one.part != Part::None && one.seen < Some(onset))
+        };
+        let is_alone = match survey.sentinels.saturating_add(survey.unheard) {
+            0 => survey.failing == survey.observed,
+            _ => survey.answering == 0,
+        };
+        let are_few = !settings.is_most(survey.failing, survey.witnesses);
+        self.guard == Guard::Trusting
+            && is_called
+            && is_alone
+            && are_few
+            && self.jury.iter().any(is_unheard)
     }
 
     /// Tells that the guard turned; when it lets go, what it held back is believed.
@@ -428,6 +460,9 @@ impl Fleet {
             }
         } else {
             member.machine.absolve();
+            if let Some(pulse) = self.pulses.get_mut(place) {
+                pulse.forget_failures();
+            }
         }
         self.publish(place, now);
     }
@@ -439,9 +474,10 @@ impl Fleet {
         member.believed = status;
         member.is_held &= status == Status::Down;
         let (to, part, is_told) = (member.shown(), member.part(), !member.ids.is_empty());
+        member.note_shown(from, now);
         let happening = (from != to && is_told).then(|| Happening::Endpoint {
             target: member.target.to_string(),
-            pools: pool_names(member),
+            pools: names(&member.pools),
             from: from.to_string(),
             to: to.to_string(),
             reason: reason.to_owned(),
@@ -546,14 +582,29 @@ impl Fleet {
         });
     }
 
-    /// Keeps news until they are taken; the caller takes them after every call, so that the bound is never met.
+    /// Whether all sentinels have been failing for some time.
+    fn watch_sentinels(&mut self, now: Moment) {
+        let patience = Duration::from_millis(SENTINELS_SILENT_MS);
+        let sentinels = self.pulses.iter().filter(|pulse| pulse.part == Part::Sentinel);
+        let is_silent =
+            |pulse: &Pulse| pulse.failing_since().is_some_and(|since| now.since(since) >= patience);
+        let is_deaf = sentinels.clone().next().is_some() && sentinels.clone().all(is_silent);
+        if is_deaf == self.is_deaf {
+            return;
+        }
+        let sentinels = u32::try_from(sentinels.count()).unwrap_or(u32::MAX);
+        self.is_deaf = is_deaf;
+        self.tell(match is_deaf {
+            true => Happening::SentinelsSilent { sentinels },
+            false => Happening::SentinelsHeard,
+        });
+    }
+
+    /// Keeps news until they are taken. The caller takes them after every call: only one that touches more targets than the bound
+    /// could meet it.
     fn tell(&mut self, happening: Happening) {
         if self.news.len() < FLEET_NEWS {
             self.news.push(happening);
         }
     }
-}
-
-fn pool_names(member: &Member) -> Vec<String> {
-    member.pools.iter().take(EVENT_POOLS).map(|pool| pool.to_string()).collect()
 }

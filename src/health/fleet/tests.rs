@@ -225,6 +225,145 @@ fn sentinels_that_fail_too_mean_that_it_is_us() {
     }
 }
 
+/// Nobody has been seen yet: those of other pools are asked, and heard, before the first one to fail goes down.
+#[test]
+fn after_a_restart_the_first_to_fail_waits_for_the_others() {
+    let mut before = World::new(&ten(), Some(GuardSettings::default()));
+    before.round(|_| true);
+    let memories = before.fleet.memories(before.now);
+    let mut world = World::new(&[], Some(GuardSettings::default()));
+    world.adopt(plan(&ten()), &memories);
+    assert_eq!(world.statuses(), "UUUUUUUUUU");
+    for _ in 0..4 {
+        world.observe(0, false);
+        world.now = world.now.after(SECOND);
+    }
+    assert!(!world.fleet.take_summoned().is_empty());
+    assert_eq!(world.statuses(), "UUUUUUUUUU");
+    for _ in 0..5 {
+        world.round(|_| false);
+    }
+    assert_eq!(world.statuses(), "UUUUUUUUUU", "it is us");
+    assert_eq!(world.news(), ["held 10/10"]);
+}
+
+/// What failed during an outage of ours, or together with others that came back, has failed before it is judged again.
+#[test]
+fn what_died_while_the_guard_held_goes_down_soon_after() {
+    let mut world = World::new(&ten(), Some(GuardSettings::default()));
+    world.round(|_| true);
+    for _ in 0..30 {
+        world.round(|_| false);
+    }
+    assert_eq!(world.statuses(), "UUUUUUUUUU");
+    for _ in 0..8 {
+        world.round(|place| place > 0);
+    }
+    assert_eq!(world.statuses(), "DUUUUUUUUU");
+    assert_eq!(world.news(), ["held 10/10", "released: enough answers again", "up-down"]);
+}
+
+#[test]
+fn of_many_that_die_at_once_those_that_stay_dead_go_down() {
+    let mut world = World::new(&ten(), Some(GuardSettings::default()));
+    world.round(|_| true);
+    for _ in 0..60 {
+        world.round(|place| place > 5);
+    }
+    assert_eq!(world.statuses(), "UUUUUUUUUU", "six of ten");
+    for _ in 0..8 {
+        world.round(|place| place > 2);
+    }
+    assert_eq!(world.statuses(), "DDDUUUUUUU");
+}
+
+#[test]
+fn one_lost_probe_of_the_last_witness_saves_nobody() {
+    let three: Vec<ProbeTarget> = (0..3).map(|number| target(&spec(), number)).collect();
+    let mut world = World::new(&[], Some(GuardSettings::default()));
+    let pool = |place: usize| -> Box<[Arc<str>]> { [format!("a/{place}").into()].into() };
+    world.adopt(Plan { targets: three.into(), pools: (0..3).map(pool).collect() }, &[]);
+    world.round(|_| true);
+    world.round(|place| place == 2);
+    world.round(|_| false);
+    for _ in 0..5 {
+        world.round(|place| place == 2);
+    }
+    assert_eq!(world.statuses(), "DDU");
+}
+
+/// Somebody edits a check during an outage of ours: what nothing is known of yet is not taken down either.
+#[test]
+fn while_the_guard_holds_nothing_new_goes_down() {
+    let mut world = World::new(&ten(), Some(GuardSettings::default()));
+    world.round(|_| true);
+    for _ in 0..4 {
+        world.round(|_| false);
+    }
+    let other = CheckSpec { port: 81, ..spec() };
+    let new: Vec<ProbeTarget> = (0..10).map(|number| target(&other, number)).collect();
+    let both: Vec<ProbeTarget> = ten().into_iter().take(8).chain(new.into_iter().take(2)).collect();
+    world.adopt(plan(&both), &[]);
+    for _ in 0..4 {
+        world.round(|_| false);
+    }
+    assert_eq!(world.statuses(), "UUUUUUUU__");
+    for _ in 0..5 {
+        world.round(|place| place < 9);
+    }
+    assert_eq!(world.statuses(), "UUUUUUUUUD");
+}
+
+#[test]
+fn sentinels_that_are_silent_are_told_of_and_after_long_not_heeded() {
+    let mut world = World::new(&ten(), Some(GuardSettings::default()));
+    let sentinels = vec![target(&spec(), 200), target(&spec(), 201)];
+    let guard = Some(GuardSettings::default());
+    world.fleet = Fleet::new(FleetSettings { guard, sentinels: sentinels.clone() });
+    world.adopt(plan(&ten()), &[]);
+    let step = |world: &mut World, is_good: &dyn Fn(usize) -> bool| {
+        for sentinel in &sentinels {
+            let failure = Observation::Failure(FailureReason::Timeout);
+            world.fleet.observe(world.ids[sentinel], &failure, world.now, world.now);
+        }
+        world.round(is_good);
+    };
+    for _ in 0..1_900 {
+        step(&mut world, &|_| true);
+    }
+    assert_eq!(world.news(), ["SentinelsSilent { sentinels: 2 }"]);
+    for _ in 0..4 {
+        step(&mut world, &|place| place > 0);
+    }
+    assert_eq!(world.statuses(), "DUUUUUUUUU", "they are out of order themselves");
+    world.fleet.observe(
+        world.ids[&sentinels[0]],
+        &Observation::Success { latency: SECOND },
+        world.now,
+        world.now,
+    );
+    world.fleet.tick(world.now);
+    assert_eq!(world.news(), ["up-down", "SentinelsHeard"]);
+}
+
+/// What is told of an endpoint that is down ends when nobody asks it any more, or in another way.
+#[test]
+fn what_is_down_and_no_longer_probed_is_told_of() {
+    let mut world = World::new(&ten()[..2], None);
+    for _ in 0..3 {
+        world.round(|place| place == 1);
+    }
+    assert_eq!(world.news(), ["unknown-down"]);
+    let paced = CheckSpec { every: 2 * SECOND, ..spec() };
+    world.adopt(plan(&[target(&paced, 0), target(&spec(), 1)]), &[]);
+    assert_eq!(world.statuses(), "DU");
+    assert!(world.news().is_empty(), "another pace is the same endpoint");
+    let disabled = CheckSpec { is_disabled: true, ..spec() };
+    world.adopt(plan(&[target(&disabled, 0), target(&spec(), 1)]), &[]);
+    assert_eq!(world.statuses(), "UU");
+    assert_eq!(world.news(), ["down-unknown"]);
+}
+
 /// R11 with a missing route: nothing is observed at all, and somebody is told.
 #[test]
 fn errors_of_our_own_side_are_told_and_change_nothing() {
@@ -386,10 +525,12 @@ fn a_certificate_that_ends_soon_is_told_once_a_day() {
     let mut world = World::new(&[target(&check, 1)], None);
     let id = world.ids[&world.plan.targets[0]];
     let (day, now) = (86_400_000, 1_800_000_000_000);
-    world.fleet.note_certificate(id, now + 20 * day, now);
+    world.fleet.note_certificate(id, now + 20 * day, now, world.now);
     assert!(world.news().is_empty());
     for hour in 0..30 {
-        world.fleet.note_certificate(id, now + 13 * day, now + hour * day / 24);
+        let wall = now + hour * day / 24;
+        world.fleet.note_certificate(id, now + 13 * day, wall, world.now);
+        world.now = world.now.after(Duration::from_secs(3_600));
     }
     assert_eq!(world.news().len(), 2);
     let known = world.fleet.known(world.now).remove(0);

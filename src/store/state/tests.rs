@@ -154,3 +154,38 @@ fn memories_are_written_when_they_say_something_new() {
     assert!(!has_news(Status::Up, 2), "nothing but time has passed");
     assert!(has_news(Status::Down, 3));
 }
+
+#[test]
+fn what_can_only_be_read_is_read() {
+    let directory = Directory::create("read-only");
+    let file = directory.path().join(FILE_NAME);
+    let (state, _) = State::open(directory.path());
+    state.keep_event(event(7));
+    state.close(Some(vec![memory("a", Status::Up, 1)]));
+    let recalled = Ledger::read_only(&file).unwrap();
+    assert_eq!((recalled.events, recalled.memories.targets.len()), (vec![event(7)], 1));
+}
+
+/// Overrides that nobody could read at start do not hold, and are not lost either.
+#[tokio::test]
+async fn a_file_that_could_not_be_read_at_start_is_kept_aside() {
+    let directory = Directory::create("unread");
+    let file = directory.path().join(FILE_NAME);
+    let (state, _) = State::open(directory.path());
+    assert_eq!(state.keep_overrides(list(5)).await, Ok(()));
+    state.close(None);
+    let holder = Ledger::open(&file).unwrap();
+    let (state, recalled) = State::open(directory.path());
+    assert_eq!(recalled, Recalled::default());
+    assert!(state.keep_overrides(list(1)).await.is_err());
+    drop(holder);
+    assert_eq!(state.keep_overrides(list(2)).await, Ok(()));
+    state.close(None);
+    assert_eq!(Ledger::open(&file).unwrap().recall().unwrap().overrides, list(2));
+    let entries = std::fs::read_dir(directory.path()).unwrap().flatten();
+    let aside = entries
+        .map(|entry| entry.path())
+        .find(|path| path.to_string_lossy().contains(&format!("{FILE_NAME}.damaged-")));
+    let aside = Ledger::read_only(&aside.expect("the old file")).unwrap();
+    assert_eq!(aside.overrides, list(5));
+}
