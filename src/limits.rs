@@ -119,8 +119,8 @@ pub const EVENT_POOLS: usize = 32;
 /// Targets that are probed at once when another begins to fail, so that it is known whether the fault is ours.
 pub const JURY: usize = 8;
 
-/// Milliseconds that these are waited for before a target goes down on its own word.
-pub const JURY_MS: u64 = 5_000;
+/// Milliseconds that these are waited for, beside their own timeout, before a target goes down on its own word.
+pub const JURY_MS: u64 = 1_000;
 
 /// Milliseconds between two such calls: a fleet in which something always begins to fail is not probed more for it.
 pub const SUMMONS_MS: u64 = 1_000;

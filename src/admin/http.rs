@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
-use tracing_appender::non_blocking::ErrorCounter;
 
 use super::api::{list_events, list_overrides, report_health};
 use super::condition::Condition;
@@ -20,7 +19,7 @@ use crate::probe::Prober;
 use crate::serve::Counters;
 use crate::snapshot::Published;
 use crate::store::{Journal, State as StateFile};
-use crate::sys::random_seed;
+use crate::sys::{LogLoss, random_seed};
 
 /// A prober that has not shown for so long that it lives is told of: it shows it several times a second.
 const PROBER_AGE: Duration = Duration::from_secs(2);
@@ -36,7 +35,7 @@ pub struct Admin {
     pub journal: Arc<Journal>,
     /// Nothing without a state directory.
     pub state: Option<Arc<StateFile>>,
-    pub log_loss: ErrorCounter,
+    pub log_loss: LogLoss,
 }
 
 impl Admin {

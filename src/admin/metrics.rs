@@ -116,11 +116,11 @@ impl Scrape<'_> {
     }
 
     fn log(&self, admin: &Admin) -> Result<()> {
-        let help = "Lines of the log that were dropped because nobody took them.";
+        let help = "Lines of the log that nobody took, or that could not be written.";
         let none = no_labels();
         self.counter("meridian_log_dropped_lines_total", help, &[])?
             .with_label_values(&none)
-            .inc_by(u64::try_from(admin.log_loss.dropped_lines()).unwrap_or(u64::MAX));
+            .inc_by(admin.log_loss.lines());
         Ok(())
     }
 

@@ -7,9 +7,13 @@
 use std::panic;
 use std::process::abort;
 use std::thread;
+use std::time::Duration;
 
 use crate::probe::THREAD_NAME;
 use crate::store::STATE_THREAD_NAME;
+
+/// What the thread that writes the log is left before the end.
+const FAREWELL: Duration = Duration::from_millis(100);
 
 /// To be called once, before there are threads.
 pub(super) fn end_at_panics() {
@@ -18,6 +22,8 @@ pub(super) fn end_at_panics() {
         print(panicked);
         let name = thread::current().name().map(str::to_owned);
         if !name.is_some_and(|name| name == THREAD_NAME || name == STATE_THREAD_NAME) {
+            // The last lines of the log are on their way.
+            thread::sleep(FAREWELL);
             abort();
         }
     }));

@@ -26,7 +26,7 @@ mod switches;
 mod watch;
 
 pub use load::{LoadError, Loaded, read_sources};
-pub use log::begin_log;
+pub use log::{begin_log, end_log};
 pub(crate) use output::{complain, is_styled, say};
 pub use run::{ServeError, serve};
 pub use settings::{Settings, SettingsError, Typed};

@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 use super::desk::Desk;
 use super::guard::judge;
 use super::load::{Loaded, read_sources};
-use super::output::{complain, is_styled};
+use super::log::complain_aside;
+use super::output::is_styled;
 use super::run::{keep_served, keeps_served, retain_probed};
 use super::serials::Serials;
 use super::settings::Settings;
@@ -272,7 +273,7 @@ impl Reloader {
     ) -> Result<Vec<ReloadedZone>, Refusal> {
         let mut loaded = Loaded::read(&self.settings.zones).map_err(|error| error.to_string())?;
         loaded.compare_databases(geo);
-        complain(&loaded.render(is_styled()));
+        complain_aside(loaded.render(is_styled()));
         if !loaded.rejected.is_empty() {
             return Err(loaded.refusals().join("; ").into());
         }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
-use tracing_appender::non_blocking::ErrorCounter;
 
 use super::announce::announce;
 use super::crash::end_at_panics;
@@ -41,7 +40,7 @@ use crate::snapshot::{
     Generation, GeoSources, Ingredients, Live, Published, Snapshot, SnapshotError,
 };
 use crate::store::{Journal, State, StoreError};
-use crate::sys::{raise_descriptor_limit, random_seed, return_freed_memory};
+use crate::sys::{LogLoss, raise_descriptor_limit, random_seed, return_freed_memory};
 
 /// Why the server does not run.
 #[derive(Debug)]
@@ -110,7 +109,7 @@ impl From<io::Error> for ServeError {
 }
 
 /// Serves until the process is told to stop.
-pub async fn serve(settings: Settings, log_loss: ErrorCounter) -> Result<(), ServeError> {
+pub async fn serve(settings: Settings, log_loss: LogLoss) -> Result<(), ServeError> {
     end_at_panics();
     let mut signals = Signals::install()?;
     let watch = Watch::new(settings.geo_files());
@@ -258,8 +257,9 @@ fn as_news(what: Happening, left_down: &Mutex<HashSet<Named>>) -> Option<Happeni
     let Happening::Endpoint { target, pools, from, to, reason, streak } = what else {
         return Some(what);
     };
-    let named = (target.clone(), pools.clone());
-    let was_down = left_down.lock().unwrap_or_else(PoisonError::into_inner).remove(&named);
+    let mut left_down = left_down.lock().unwrap_or_else(PoisonError::into_inner);
+    // Its pools may be others by now.
+    let was_down = pairs(&target, &pools).filter(|pair| left_down.remove(pair)).count() > 0;
     let from = match from.as_str() {
         "unknown" if to == "up" && !was_down => return None,
         "unknown" if to == "up" => "down".to_owned(),
@@ -268,8 +268,12 @@ fn as_news(what: Happening, left_down: &Mutex<HashSet<Named>>) -> Option<Happeni
     Some(Happening::Endpoint { target, pools, from, to, reason, streak })
 }
 
-/// A target as events name it, with its pools.
-type Named = (String, Vec<String>);
+/// A target as events name it, in one of its pools.
+type Named = (String, String);
+
+fn pairs<'n>(target: &'n str, pools: &'n [String]) -> impl Iterator<Item = Named> + use<'n> {
+    pools.iter().map(|pool| (target.to_owned(), pool.clone()))
+}
 
 /// Ends what was held, blind or deaf when the process before ended, and gives the targets that were down.
 fn end_what_is_open(journal: &Journal) -> HashSet<Named> {
@@ -277,10 +281,12 @@ fn end_what_is_open(journal: &Journal) -> HashSet<Named> {
     for event in journal.latest(EVENTS_KEPT) {
         match &event.what {
             Happening::Endpoint { target, pools, to, .. } if to == "down" => {
-                down.insert((target.clone(), pools.clone()));
+                down.extend(pairs(target, pools));
             }
             Happening::Endpoint { target, pools, .. } => {
-                down.remove(&(target.clone(), pools.clone()));
+                for pair in pairs(target, pools) {
+                    down.remove(&pair);
+                }
             }
             Happening::GuardHeld { .. } => is_held = true,
             Happening::GuardReleased { .. } => is_held = false,

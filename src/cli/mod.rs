@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::app::{Settings, begin_log, complain, serve};
+use crate::app::{Settings, begin_log, complain, end_log, serve};
 use crate::sys::forget_empty_variables;
 use args::{Arguments, Command, ServeArguments};
 
@@ -71,11 +71,12 @@ type CommandResult = Result<ExitCode, CommandError>;
 
 fn run_server(arguments: ServeArguments) -> CommandResult {
     let settings = Settings::resolve(arguments.typed())?;
-    let (log_loss, _written_at_the_end) = begin_log();
+    let (log_loss, log) = begin_log();
     let runtime = runtime()?;
     let result = runtime.block_on(serve(settings, log_loss));
     // A reload or a name look-up that is still under way is not waited for.
     runtime.shutdown_timeout(FAREWELL);
+    end_log(log);
     result?;
     Ok(ExitCode::SUCCESS)
 }

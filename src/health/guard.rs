@@ -21,8 +21,7 @@ use std::time::Duration;
 
 use super::moment::Moment;
 
-/// A sentinel that has been silent for so long before an endpoint began to fail says nothing of our network: a longer outage of that
-/// would have been believed by then.
+/// A sentinel that has been silent for so long says nothing of our network: a longer outage of that would have been believed by then.
 const SENTINEL_BROKEN_AFTER: Duration = Duration::from_secs(1_800);
 
 /// When failures are believed.
@@ -148,8 +147,12 @@ pub struct Survey {
 
 impl Survey {
     /// Looks at everybody, as they are now: only what was seen at or after `onset` counts.
-    pub fn take<'a>(pulses: impl IntoIterator<Item = &'a Pulse>, onset: Moment) -> Self {
-        Self::of(pulses, onset, |pulse| match pulse.run {
+    pub fn take<'a>(
+        pulses: impl IntoIterator<Item = &'a Pulse>,
+        onset: Moment,
+        now: Moment,
+    ) -> Self {
+        Self::of(pulses, onset, now, |pulse| match pulse.run {
             Run::Failing { .. } => Word::Fails,
             Run::Answering { .. } if pulse.seen >= Some(onset) => Word::Answers,
             Run::None | Run::Answering { .. } => Word::Nothing,
@@ -163,8 +166,9 @@ impl Survey {
         pulses: impl IntoIterator<Item = &'a Pulse>,
         onset: Moment,
         started: Moment,
+        now: Moment,
     ) -> Self {
-        Self::of(pulses, onset, |pulse| match pulse.run {
+        Self::of(pulses, onset, now, |pulse| match pulse.run {
             Run::Failing { .. } => Word::Fails,
             Run::Answering { since } if since > started => {
                 if pulse.failed >= Some(onset) {
@@ -181,11 +185,12 @@ impl Survey {
     fn of<'a>(
         pulses: impl IntoIterator<Item = &'a Pulse>,
         onset: Moment,
+        now: Moment,
         word: impl Fn(&Pulse) -> Word,
     ) -> Self {
-        // A sentinel that was silent long before is out of order itself.
+        // A sentinel that is silent for so long is out of order itself.
         let is_broken = |pulse: &Pulse| {
-            pulse.failing_since().is_some_and(|since| onset.since(since) > SENTINEL_BROKEN_AFTER)
+            pulse.failing_since().is_some_and(|since| now.since(since) > SENTINEL_BROKEN_AFTER)
         };
         let mut survey = Self::default();
         let mut first_pool = None;
@@ -223,8 +228,11 @@ impl Survey {
 
     /// Why failures are doubted, if they are.
     pub fn doubt(&self, settings: &GuardSettings) -> Option<Doubt> {
-        if self.sentinels > 0 {
-            return (self.answering == 0 && self.unheard == 0).then_some(Doubt::Sentinels);
+        if self.answering > 0 {
+            return None;
+        }
+        if self.sentinels > 0 && self.unheard == 0 {
+            return Some(Doubt::Sentinels);
         }
         // Those that failed before and were not asked since would outweigh all that answer but were not asked either.
         let observed = self.observed.saturating_sub(self.stale);
@@ -372,7 +380,7 @@ mod tests {
     }
 
     fn doubt(pulses: &[Pulse]) -> Option<Doubt> {
-        Survey::take(pulses, Moment(98_000)).doubt(&GuardSettings::default())
+        Survey::take(pulses, Moment(98_000), NOW).doubt(&GuardSettings::default())
     }
 
     #[test]
@@ -407,7 +415,7 @@ mod tests {
     #[test]
     fn who_answers_only_after_a_probe_began_is_no_witness_of_it() {
         let doubt = |pulses: &[Pulse], started| {
-            Survey::look_back(pulses, Moment(98_000), started).doubt(&GuardSettings::default())
+            Survey::look_back(pulses, Moment(98_000), started, NOW).doubt(&GuardSettings::default())
         };
         let mut pulses = fleet(4, 3, 2);
         assert_eq!(doubt(&pulses, Moment(98_500)), None, "one answered all the time");
@@ -452,7 +460,8 @@ mod tests {
         assert_eq!(with(10, 1, &[bad, bad]), Some(Doubt::Sentinels));
         assert_eq!(with(10, 1, &[bad, good]), None);
         let unheard = Pulse { seen: Some(Moment(97_000)), ..good };
-        assert_eq!(with(10, 10, &[bad, unheard]), None, "it is asked, and waited for");
+        assert_eq!(with(10, 1, &[bad, unheard]), None, "it is asked, and waited for");
+        assert_eq!(with(10, 10, &[bad, unheard]), Some(Doubt::Share), "till then the share counts");
     }
 
     #[test]
@@ -460,7 +469,7 @@ mod tests {
         let settings = GuardSettings::default();
         let (most, few) = (fleet(10, 10, 2), fleet(10, 2, 2));
         let onset = Moment(98_000);
-        let survey = |pulses: &[Pulse]| Survey::take(pulses, onset);
+        let survey = |pulses: &[Pulse]| Survey::take(pulses, onset, NOW);
         let mut guard = Guard::default();
         assert_eq!(guard.doubt(&survey(&few), &settings, onset, NOW), None);
         assert_eq!(

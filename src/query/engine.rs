@@ -432,7 +432,8 @@ impl<'e> Frame<'e, '_> {
             }
         }
         if let Some(text) = self.engine.explanation {
-            opt.options.get_or_insert_default().explanation = shorten(text, composer.room());
+            opt.options.get_or_insert_default().explanation =
+                shorten(text, composer.room().saturating_sub(opt.octets().saturating_sub(known)));
         }
     }
 

@@ -13,8 +13,11 @@
 
 use std::collections::VecDeque;
 use std::fmt::Display;
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use redb::{
     Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, Table,
@@ -31,6 +34,9 @@ pub(super) const FILE_NAME: &str = "health.redb";
 
 /// Has as many octets as processes have begun to read the file and not come to an end with it.
 const MARK_NAME: &str = "health.redb.reading";
+/// Copies of files that were read so far, which tells their names apart.
+static COPIES: AtomicU32 = AtomicU32::new(0);
+
 /// One could be a kill at that very moment.
 const FATAL_READS: u64 = 2;
 
@@ -149,18 +155,41 @@ impl Ledger {
         result.map(|(recalled, ledger)| (ledger, recalled))
     }
 
-    /// Reads a file that can't be written, as on a disk that was mounted read-only after an error. It is left alone.
-    pub(super) fn read_only(path: &Path) -> Result<Recalled, LedgerError> {
-        let database = Database::builder()
-            .set_cache_size(STATE_CACHE_OCTETS)
-            .open_read_only(path)
-            .map_err(|error| sort(error.into()))?;
-        recall(&database)
+    /// Reads a file that can't be written, as on a disk that was mounted read-only after an error: a copy of it, which may need
+    /// repair. To be called from the thread that may panic.
+    pub(super) fn read_copy(path: &Path) -> Result<Recalled, LedgerError> {
+        let unusable = |error: io::Error| LedgerError::Unusable(error.to_string());
+        let number = COPIES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("meridian-{}-{number}-{FILE_NAME}", std::process::id());
+        let copy = std::env::temp_dir().join(name);
+        let mut file = File::open(path).map_err(unusable)?;
+        // Never what somebody else has put there.
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy);
+        let recalled = io::copy(&mut file, &mut made.map_err(unusable)?)
+            .map_err(unusable)
+            .and_then(|_| Self::open(&copy)?.recall());
+        let _ = std::fs::remove_file(&copy);
+        recalled
     }
 
     /// Everything in the file.
     pub(super) fn recall(&self) -> Result<Recalled, LedgerError> {
-        recall(&self.database)
+        let reading = self.database.begin_read().map_err(|error| sort(error.into()))?;
+        let mut recalled = Recalled::default();
+        if let Some(table) = open_table(&reading, EVENTS)? {
+            recalled.events = read_values(&table)?;
+        }
+        if let Some(table) = open_table(&reading, OVERRIDES)? {
+            recalled.overrides.overrides = read_values(&table)?;
+        }
+        if let Some(table) = open_table(&reading, TEXTS)? {
+            let text = |key: &str| table.get(key).map_err(|error| sort(error.into()));
+            recalled.memories =
+                text(MEMORIES)?.and_then(|value| parse(value.value())).unwrap_or_default();
+            recalled.overrides.next =
+                text(NEXT_OVERRIDE)?.and_then(|value| parse(value.value())).unwrap_or_default();
+        }
+        Ok(recalled)
     }
 
     /// Puts all changes into the file at once, and waits until the disk has them.
@@ -188,25 +217,6 @@ impl Ledger {
         writing.commit()?;
         Ok(())
     }
-}
-
-fn recall(database: &impl ReadableDatabase) -> Result<Recalled, LedgerError> {
-    let reading = database.begin_read().map_err(|error| sort(error.into()))?;
-    let mut recalled = Recalled::default();
-    if let Some(table) = open_table(&reading, EVENTS)? {
-        recalled.events = read_values(&table)?;
-    }
-    if let Some(table) = open_table(&reading, OVERRIDES)? {
-        recalled.overrides.overrides = read_values(&table)?;
-    }
-    if let Some(table) = open_table(&reading, TEXTS)? {
-        let text = |key: &str| table.get(key).map_err(|error| sort(error.into()));
-        recalled.memories =
-            text(MEMORIES)?.and_then(|value| parse(value.value())).unwrap_or_default();
-        recalled.overrides.next =
-            text(NEXT_OVERRIDE)?.and_then(|value| parse(value.value())).unwrap_or_default();
-    }
-    Ok(recalled)
 }
 
 /// Adds events, and lets go of those that are too old.

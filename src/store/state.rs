@@ -201,12 +201,17 @@ impl Writer {
             }
             Err(error) => self.note_failure(error.why()),
         }
-        match Ledger::read_only(&self.path) {
-            Ok(recalled) => {
+        let path = self.path.clone();
+        // Damage may have the library panic, which only this thread may.
+        let reading = thread::Builder::new()
+            .name(STATE_THREAD_NAME.to_owned())
+            .spawn(move || Ledger::read_copy(&path));
+        match reading.map(thread::JoinHandle::join) {
+            Ok(Ok(Ok(recalled))) => {
                 self.overrides = Some(recalled.overrides.clone());
                 recalled
             }
-            Err(_) => {
+            _ => {
                 self.is_unread = self.path.exists();
                 Recalled::default()
             }
@@ -308,11 +313,12 @@ impl Writer {
     /// could read at start is moved aside: overrides in it do not hold, and what is written now would mix with them.
     fn open(&mut self) -> Result<Recalled, LedgerError> {
         let now_s = unix_ms() / 1000;
-        if self.is_unread && Ledger::read_only(&self.path).is_ok() {
+        let (mut ledger, mut recalled) = Ledger::open_or_replace(&self.path, now_s)?;
+        if std::mem::take(&mut self.is_unread) && recalled != Recalled::default() {
+            drop(ledger);
             move_aside(&self.path, now_s, "it could not be read when the server was started")?;
-            self.is_unread = false;
+            (ledger, recalled) = Ledger::open_or_replace(&self.path, now_s)?;
         }
-        let (ledger, recalled) = Ledger::open_or_replace(&self.path, now_s)?;
         self.ledger = Some(ledger);
         if self.unwritten.overrides.is_none() {
             self.unwritten.overrides = self.overrides.clone();

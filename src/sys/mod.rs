@@ -4,9 +4,11 @@
 //! [`random_seed`] asks the operating system for what an outsider must not guess.
 
 mod batch;
+mod log;
 pub mod socket;
 
 pub use batch::{Batch, Datagram};
+pub use log::{LogLoss, open_log};
 
 /// Raises the number of file descriptors that the process may have to what it is allowed at most, and gives that number.
 /// The usual default of 1024 is a relic of `select`; probes and TCP clients together want more.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::member::Member;
 use super::{Fleet, FleetSettings, MemberId};
@@ -52,6 +53,7 @@ impl Fleet {
             summoned: Vec::new(),
             last_summons: None,
             jury: Vec::new(),
+            jury_patience: Duration::ZERO,
             news: Vec::new(),
         }
     }

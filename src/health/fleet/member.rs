@@ -134,14 +134,14 @@ impl Member {
         }
     }
 
-    /// What everybody sees may have changed, from this.
-    pub(super) fn note_shown(&mut self, from: Status, now: Moment) {
+    /// What everybody sees may have changed, from this. What nothing was known of has not come back.
+    pub(super) fn note_shown(&mut self, from: Status, was_known: bool, now: Moment) {
         let to = self.shown();
         if from == to {
             return;
         }
         self.since = now;
-        if from == Status::Down && to == Status::Up {
+        if was_known && from == Status::Down && to == Status::Up {
             self.recovered = Some(now);
         }
     }
@@ -225,7 +225,7 @@ impl Member {
     pub(super) fn resume(&mut self, memory: &Memory, now: Moment) {
         let at = |ago_ms: u64| Moment(now.0.saturating_sub(ago_ms));
         let check = Arc::clone(&self.target.check);
-        if check.is_disabled || matches!(check.protocol, Protocol::Calculated(_)) {
+        if check.is_disabled {
             return;
         }
         self.believed = memory.status;

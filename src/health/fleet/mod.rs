@@ -114,8 +114,9 @@ pub struct Fleet {
     /// Members to be probed at once, and when some were named last.
     summoned: Vec<MemberId>,
     last_summons: Option<Moment>,
-    /// The places of those.
+    /// The places of those, and for how long they are waited for.
     jury: Vec<usize>,
+    jury_patience: Duration,
     news: Vec<Happening>,
 }
 
@@ -262,7 +263,7 @@ impl Fleet {
         self.expire_reports(now);
         if let Some(settings) = self.settings.guard {
             let pulses = &self.pulses;
-            let turn = self.guard.review(|onset| Survey::take(pulses, onset), &settings, now);
+            let turn = self.guard.review(|onset| Survey::take(pulses, onset, now), &settings, now);
             self.turn(turn, Survey::default(), now);
         }
         self.watch_sight();
@@ -347,7 +348,9 @@ impl Fleet {
     /// they have told whether it is us. Those that fail themselves are looked at closer anyway.
     fn summon(&mut self, place: usize, now: Moment) {
         let pause = Duration::from_millis(SUMMONS_MS);
-        let is_too_soon = self.last_summons.is_some_and(|last| now.since(last) < pause);
+        // One of those who were asked and fails himself brings in others.
+        let is_too_soon = self.last_summons.is_some_and(|last| now.since(last) < pause)
+            && !self.jury.contains(&place);
         let Some(accuser) = self.pulses.get(place).filter(|_| !is_too_soon).copied() else {
             return;
         };
@@ -369,11 +372,14 @@ impl Fleet {
         if jury.is_empty() {
             return;
         }
+        let mut slowest = Duration::ZERO;
         for &place in &jury {
-            let run = self.members.get(place).and_then(Option::as_ref).map(|member| member.run);
-            self.summoned.extend(run.map(|run| MemberId { place, run }));
+            let Some(member) = self.members.get(place).and_then(Option::as_ref) else { continue };
+            slowest = slowest.max(member.check().timeout);
+            self.summoned.push(MemberId { place, run: member.run });
         }
         self.jury = jury;
+        self.jury_patience = slowest.saturating_add(Duration::from_millis(JURY_MS));
     }
 
     /// Whether nothing goes down at present, or from this one on, whose probe began at `started`.
@@ -383,29 +389,21 @@ impl Fleet {
             return false;
         }
         let onset = self.pulses.get(place).and_then(Pulse::failing_since).unwrap_or(now);
-        let survey = Survey::take(&self.pulses, onset);
-        if self.awaits_jury(survey, &settings, onset, now) {
+        let survey = Survey::take(&self.pulses, onset, now);
+        if self.awaits_jury(survey, onset, now) {
             return true;
         }
         let turn = self.guard.doubt(&survey, &settings, onset, now);
         self.turn(turn, survey, now);
         // Doubts that the present does not bear out would be over at once: what is judged has to fail once more.
-        let before = Survey::look_back(&self.pulses, onset, started);
+        let before = Survey::look_back(&self.pulses, onset, started, now);
         let is_doubted = self.guard == Guard::Trusting && before.doubt(&settings).is_some();
         self.guard.holds() || is_doubted
     }
 
-    /// Whether nobody has been seen to answer since `onset`, though others were asked a moment ago and have not been heard. Where most
-    /// fail already, nobody is waited for.
-    fn awaits_jury(
-        &self,
-        survey: Survey,
-        settings: &GuardSettings,
-        onset: Moment,
-        now: Moment,
-    ) -> bool {
-        let patience = Duration::from_millis(JURY_MS);
-        let is_called = self.last_summons.is_some_and(|last| now.since(last) < patience);
+    /// Whether nobody has been seen to answer since `onset`, though others were asked a moment ago and have not been heard.
+    fn awaits_jury(&self, survey: Survey, onset: Moment, now: Moment) -> bool {
+        let is_called = self.last_summons.is_some_and(|last| now.since(last) < self.jury_patience);
         let is_unheard = |place: &usize| {
             let pulse = self.pulses.get(*place);
             pulse.is_some_and(|one| one.part != Part::None && one.seen < Some(onset))
@@ -414,12 +412,7 @@ impl Fleet {
             0 => survey.failing == survey.observed,
             _ => survey.answering == 0,
         };
-        let are_few = !settings.is_most(survey.failing, survey.witnesses);
-        self.guard == Guard::Trusting
-            && is_called
-            && is_alone
-            && are_few
-            && self.jury.iter().any(is_unheard)
+        self.guard == Guard::Trusting && is_called && is_alone && self.jury.iter().any(is_unheard)
     }
 
     /// Tells that the guard turned; when it lets go, what it held back is believed.
@@ -470,11 +463,11 @@ impl Fleet {
     /// Lets everybody see a status.
     fn believe(&mut self, place: usize, status: Status, reason: &str, now: Moment) {
         let Some(member) = self.at(place) else { return };
-        let from = member.shown();
+        let (from, was_known) = (member.shown(), member.believed != Status::Unknown);
         member.believed = status;
         member.is_held &= status == Status::Down;
         let (to, part, is_told) = (member.shown(), member.part(), !member.ids.is_empty());
-        member.note_shown(from, now);
+        member.note_shown(from, was_known, now);
         let happening = (from != to && is_told).then(|| Happening::Endpoint {
             target: member.target.to_string(),
             pools: names(&member.pools),

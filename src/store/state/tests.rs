@@ -162,7 +162,7 @@ fn what_can_only_be_read_is_read() {
     let (state, _) = State::open(directory.path());
     state.keep_event(event(7));
     state.close(Some(vec![memory("a", Status::Up, 1)]));
-    let recalled = Ledger::read_only(&file).unwrap();
+    let recalled = Ledger::read_copy(&file).unwrap();
     assert_eq!((recalled.events, recalled.memories.targets.len()), (vec![event(7)], 1));
 }
 
@@ -174,11 +174,14 @@ async fn a_file_that_could_not_be_read_at_start_is_kept_aside() {
     let (state, _) = State::open(directory.path());
     assert_eq!(state.keep_overrides(list(5)).await, Ok(()));
     state.close(None);
-    let holder = Ledger::open(&file).unwrap();
+    let elsewhere = directory.path().join("elsewhere");
+    std::fs::rename(&file, &elsewhere).unwrap();
+    std::fs::create_dir(&file).unwrap();
     let (state, recalled) = State::open(directory.path());
     assert_eq!(recalled, Recalled::default());
     assert!(state.keep_overrides(list(1)).await.is_err());
-    drop(holder);
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::rename(&elsewhere, &file).unwrap();
     assert_eq!(state.keep_overrides(list(2)).await, Ok(()));
     state.close(None);
     assert_eq!(Ledger::open(&file).unwrap().recall().unwrap().overrides, list(2));
@@ -186,6 +189,6 @@ async fn a_file_that_could_not_be_read_at_start_is_kept_aside() {
     let aside = entries
         .map(|entry| entry.path())
         .find(|path| path.to_string_lossy().contains(&format!("{FILE_NAME}.damaged-")));
-    let aside = Ledger::read_only(&aside.expect("the old file")).unwrap();
+    let aside = Ledger::read_copy(&aside.expect("the old file")).unwrap();
     assert_eq!(aside.overrides, list(5));
 }
