@@ -70,7 +70,8 @@ use station::Supervisor;
 pub use station::THREAD_NAME;
 
 /// Takes everything that happens to health, in the order of decision per target. Called after the view is written, on a thread that does
-/// nothing else, or on the one that watches the prober; one that blocks holds up what is told later, and a panic of it is logged.
+/// nothing else, or on the one that watches the prober; one that blocks holds up what is told later. A panic of it is logged on the
+/// former, and ends the process on the latter.
 pub type Sink = Arc<dyn Fn(Happening) + Send + Sync>;
 
 /// What a prober is given for good.

@@ -314,11 +314,12 @@ impl Writer {
     fn open(&mut self) -> Result<Recalled, LedgerError> {
         let now_s = unix_ms() / 1000;
         let (mut ledger, mut recalled) = Ledger::open_or_replace(&self.path, now_s)?;
-        if std::mem::take(&mut self.is_unread) && recalled != Recalled::default() {
+        if self.is_unread && recalled != Recalled::default() {
             drop(ledger);
             move_aside(&self.path, now_s, "it could not be read when the server was started")?;
             (ledger, recalled) = Ledger::open_or_replace(&self.path, now_s)?;
         }
+        self.is_unread = false;
         self.ledger = Some(ledger);
         if self.unwritten.overrides.is_none() {
             self.unwritten.overrides = self.overrides.clone();
